@@ -1,0 +1,129 @@
+"""Every error that tracknb raises.
+
+One class owns its wording, MLflow's error code and the HTTP status; nobody else
+keeps a table of codes. Each message says what failed, where, what is kept and
+what to do next. In a notebook an error of ours shows its message without a
+traceback; a bug of ours keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TracknbError(Exception):
+    """The root of everything tracknb raises on purpose."""
+
+    error_code: ClassVar[str] = "INTERNAL_ERROR"
+    http_status: ClassVar[int] = 500
+
+    def _render_traceback_(self) -> list[str]:
+        """Give IPython the message alone: the user's own frames add nothing to it."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class InvalidValue(TracknbError, ValueError):
+    """A name, key, value or option that tracknb refuses."""
+
+    error_code = "INVALID_PARAMETER_VALUE"
+    http_status = 400
+
+
+class ParamChanged(InvalidValue):
+    """A parameter that was already logged with another value."""
+
+
+class FilterError(InvalidValue):
+    """A filter or an order that cannot be read; the message marks the place.
+
+    Parameters
+    ----------
+    problem
+        What is wrong, in one line.
+    text
+        The whole text as the user typed it.
+    start, end
+        The characters of ``text`` that are wrong; ``end`` is exclusive.
+    hint
+        What to write instead, in one line.
+    """
+
+    def __init__(self, problem: str, *, text: str, start: int, end: int, hint: str = "") -> None:
+        self.problem = problem
+        self.text = text
+        self.start = start
+        self.end = max(end, start + 1)
+        self.hint = hint
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        # Only the neighbourhood of the fault is shown: a filter can be a megabyte long.
+        first = max(0, self.start - 60)
+        last = min(len(self.text), self.end + 60)
+        shown = self.text[first:last].replace("\n", " ").replace("\t", " ")
+        marks = " " * (self.start - first) + "~" * min(self.end - self.start, last - self.start or 1)
+        lead = "…" if first else ""
+        lines = [self.problem, "", f"    {lead}{shown}", f"    {' ' * len(lead)}{marks}"]
+        if self.hint:
+            lines += ["", self.hint]
+        return "\n".join(lines)
+
+
+class NotFound(TracknbError, LookupError):
+    """An experiment, run, metric or file that is not there."""
+
+    error_code = "RESOURCE_DOES_NOT_EXIST"
+    http_status = 404
+
+
+class AlreadyExists(TracknbError):
+    """A name that is taken."""
+
+    error_code = "RESOURCE_ALREADY_EXISTS"
+    http_status = 400
+
+
+class NoActiveRun(TracknbError, RuntimeError):
+    """A call that needs an open run, and none is open."""
+
+    error_code = "INVALID_STATE"
+    http_status = 400
+
+
+class ArtifactPathError(InvalidValue):
+    """A path that would leave the run's own folder, or a file of a kind that is refused."""
+
+
+class MissingExtra(TracknbError, ImportError):
+    """An optional package that is not installed; the message holds the command."""
+
+
+class StoreError(TracknbError):
+    """The store cannot do what was asked."""
+
+
+class StoreLocked(StoreError, TimeoutError):
+    """Another process holds the store for longer than we wait."""
+
+    error_code = "TEMPORARILY_UNAVAILABLE"
+    http_status = 503
+
+
+class StoreFull(StoreError, OSError):
+    """No room is left where the store lives."""
+
+
+class StoreReadOnly(StoreError, PermissionError):
+    """The store, or its folder, may not be written."""
+
+
+class StoreDamaged(StoreError):
+    """The file is no sound SQLite database, or not one of ours."""
+
+
+class StoreTooNew(StoreError):
+    """The store was written by a newer tracknb."""
+
+
+class StoreMoved(StoreError, FileNotFoundError):
+    """The store's file was deleted or replaced while it was open."""
