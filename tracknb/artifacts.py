@@ -1,0 +1,113 @@
+"""The files of a run: put, list and read them under the run's own folder.
+
+A path is resolved and then compared with the resolved root, at the moment of use. A
+file is written beside its place and renamed into it, so what is listed is whole.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from tracknb import names
+from tracknb.errors import ArtifactPathError, NotFound
+
+_PARTIAL = ".tracknb-partial-"
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """A file or folder of a run, its path relative to the run's root."""
+
+    path: str
+    is_dir: bool
+    file_size: int | None
+
+
+class LocalArtifacts:
+    """The artifact folder of one run."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+
+    def uri(self, artifact_path: str | None = None) -> str:
+        """Return where a path of this run is kept."""
+        return str(self.root) if not artifact_path else str(self._resolved(artifact_path))
+
+    def put_file(self, local_path: str | os.PathLike[str], artifact_path: str | None = None) -> None:
+        """Copy a regular file into the folder ``artifact_path`` of this run."""
+        source = Path(local_path)
+        _require_regular(source)
+        target = self._resolved(str(PurePosixPath(artifact_path or "") / source.name))
+        self._write_beside(target, lambda partial: shutil.copyfile(source, partial))
+
+    def put_folder(self, local_dir: str | os.PathLike[str], artifact_path: str | None = None) -> None:
+        """Copy the content of a folder, with its subfolders, into ``artifact_path``."""
+        top = Path(local_dir)
+        if not top.is_dir():
+            raise NotFound(f"There is no folder {top}. Nothing was logged.")
+        for folder, _, files in os.walk(top):
+            for name in files:
+                below = Path(folder).relative_to(top).as_posix()
+                self.put_file(Path(folder, name), str(PurePosixPath(artifact_path or "") / below))
+
+    def put_bytes(self, data: bytes, artifact_file: str) -> None:
+        """Write a file of this run in whole."""
+        self._write_beside(self._resolved(artifact_file), lambda partial: Path(partial).write_bytes(data))
+
+    def list(self, path: str | None = None) -> list[FileInfo]:
+        """Return what lies directly in a folder of this run, by name; nothing if it is absent."""
+        folder = self._resolved(path) if path else self.root
+        if not folder.is_dir():
+            return []
+        return [
+            FileInfo(
+                path=entry.relative_to(self.root).as_posix(),
+                is_dir=entry.is_dir(),
+                file_size=None if entry.is_dir() else entry.stat().st_size,
+            )
+            for entry in sorted(folder.iterdir())
+            if not entry.name.startswith(_PARTIAL)
+        ]
+
+    def local_path(self, artifact_path: str) -> Path:
+        """Return where a logged file or folder lies on this machine."""
+        path = self._resolved(artifact_path)
+        if not path.exists():
+            raise NotFound(f"This run has no artifact '{artifact_path}'. tracknb.list_artifacts() shows what there is.")
+        return path
+
+    def _resolved(self, artifact_path: str) -> Path:
+        if "\x00" in artifact_path:
+            raise ArtifactPathError(f"The artifact path {artifact_path!r} holds a NUL character. Nothing was logged.")
+        root = Path(os.path.realpath(self.root))
+        path = Path(os.path.realpath(root / artifact_path))
+        if path != root and not str(path).startswith(f"{root}{os.sep}"):
+            raise ArtifactPathError(
+                f"The artifact path '{artifact_path}' leads out of the run's folder. Nothing was logged. "
+                "Use a relative path without '..'."
+            )
+        return path
+
+    def _write_beside(self, target: Path, write: Callable[[Path], object]) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f"{_PARTIAL}{names.new_id()}")
+        try:
+            write(partial)
+            os.replace(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def _require_regular(path: Path) -> None:
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no file {path}. Nothing was logged.") from error
+    if not stat.S_ISREG(mode):
+        kind = "a folder; use log_artifacts" if stat.S_ISDIR(mode) else "a pipe, socket or device"
+        raise ArtifactPathError(f"{path} is {kind}. Nothing was logged.")

@@ -1,0 +1,479 @@
+"""The whole programme surface under MlflowClient's names; no run needs to be active.
+
+Values are checked here, on their way in: what passes is stored as it is.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tracknb import config, names, validation
+from tracknb.artifacts import FileInfo, LocalArtifacts
+from tracknb.capture import environment
+from tracknb.entities import (
+    USER_TAG,
+    Experiment,
+    LifecycleStage,
+    Metric,
+    MetricSummary,
+    PagedList,
+    Run,
+    RunStatus,
+    ViewType,
+)
+from tracknb.errors import InvalidValue, NotFound
+
+if TYPE_CHECKING:
+    from tracknb.store.tracking import TrackingStore
+
+_stores: dict[str, TrackingStore] = {}
+_stores_lock = threading.Lock()
+
+
+def _store_at(uri: str) -> TrackingStore:
+    # Imported here: SQLAlchemy costs half a second, which `import tracknb` must not.
+    from tracknb.store.tracking import TrackingStore
+
+    with _stores_lock:
+        if uri not in _stores:
+            _stores[uri] = TrackingStore(config.locate(uri))
+        return _stores[uri]
+
+
+def close_stores() -> None:
+    """Commit what is queued in every store of this process and let go of its files."""
+    with _stores_lock:
+        stores = list(_stores.values())
+        _stores.clear()
+    for store in stores:
+        store.close()
+
+
+class TrackingClient:
+    """Reads and writes a store, without an active run.
+
+    Parameters
+    ----------
+    tracking_uri
+        The store; what ``set_tracking_uri`` or the environment says if left out.
+
+    Examples
+    --------
+    >>> import tracknb
+    >>> client = tracknb.MlflowClient()
+    >>> experiment_id = client.create_experiment("nyc-taxi")
+    >>> run = client.create_run(experiment_id, run_name="ridge")
+    >>> client.log_metric(run.info.run_id, "rmse", 4.2)
+    >>> client.set_terminated(run.info.run_id)
+    >>> client.get_run(run.info.run_id).data.metrics
+    {'rmse': 4.2}
+    """
+
+    def __init__(self, tracking_uri: str | os.PathLike[str] | None = None) -> None:
+        self._uri = config.resolve_uri(tracking_uri) if tracking_uri is not None else config.resolved_uri()
+
+    def __repr__(self) -> str:
+        return f"TrackingClient({self._uri!r})"
+
+    @property
+    def tracking_uri(self) -> str:
+        """The store's address, with its path absolute."""
+        return self._uri
+
+    @property
+    def _store(self) -> TrackingStore:
+        return _store_at(self._uri)
+
+    # -- experiments ---------------------------------------------------------------
+
+    def create_experiment(
+        self, name: str, artifact_location: str | None = None, tags: Mapping[str, Any] | None = None
+    ) -> str:
+        """Make an experiment and return its id.
+
+        Raises
+        ------
+        AlreadyExists
+            The name is taken; the message gives the id.
+        """
+        clean = {
+            validation.as_key(key, "experiment tag"): validation.as_experiment_tag_value(key, value)
+            for key, value in (tags or {}).items()
+        }
+        location = None if artifact_location is None else os.path.abspath(artifact_location)
+        return self._store.create_experiment(validation.as_experiment_name(name), location, clean)
+
+    def get_or_create_experiment(self, name: str) -> Experiment:
+        """Return the experiment of this name, making it if it is new; safe to race."""
+        return self._store.get_or_create_experiment(validation.as_experiment_name(name))
+
+    def get_experiment(self, experiment_id: str) -> Experiment:
+        """Return an experiment by its id.
+
+        Raises
+        ------
+        NotFound
+            No experiment has this id.
+        """
+        return self._store.get_experiment(str(experiment_id))
+
+    def get_experiment_by_name(self, name: str) -> Experiment | None:
+        """Return an experiment by its name, or None."""
+        return self._store.get_experiment_by_name(name)
+
+    def search_experiments(
+        self,
+        view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int | None = 1000,
+        filter_string: str | None = None,
+        order_by: Sequence[str] | None = None,
+    ) -> list[Experiment]:
+        """Return the experiments that match a filter on ``name``, times or ``tags.``."""
+        return self._store.search_experiments(ViewType(view_type), max_results, filter_string, order_by)
+
+    def set_experiment_tag(self, experiment_id: str, key: str, value: Any) -> None:
+        """Set a tag of an experiment."""
+        clean = validation.as_experiment_tag_value(key, value)
+        self._store.set_experiment_tag(str(experiment_id), validation.as_key(key, "experiment tag"), clean)
+
+    def delete_experiment(self, experiment_id: str) -> None:
+        """Delete an experiment softly: searches pass over it until it is restored."""
+        self._store.set_experiment_stage(str(experiment_id), LifecycleStage.DELETED)
+
+    def restore_experiment(self, experiment_id: str) -> None:
+        """Take a deleted experiment back."""
+        self._store.set_experiment_stage(str(experiment_id), LifecycleStage.ACTIVE)
+
+    # -- runs ------------------------------------------------------------------------
+
+    def create_run(
+        self,
+        experiment_id: str,
+        start_time: int | None = None,
+        tags: Mapping[str, Any] | None = None,
+        run_name: str | None = None,
+        *,
+        params: Mapping[str, Any] | None = None,
+        attempt_group: str | None = None,
+    ) -> Run:
+        """Make a RUNNING run and return it; without a name it gets a readable one.
+
+        ``attempt_group`` names the cell that runs again; the run's attempt is counted.
+        """
+        clean = _clean_tags(tags or {})
+        user = clean.get(USER_TAG) or environment.user_name()
+        return self._store.create_run(
+            str(experiment_id),
+            run_name=validation.as_run_name(run_name) if run_name else names.new_run_name(),
+            user_id=user,
+            start_time=names.now_ms() if start_time is None else start_time,
+            tags={**clean, USER_TAG: user},
+            params=_clean_params(params or {}),
+            attempt_group=attempt_group,
+        )
+
+    def get_run(self, run_id: str) -> Run:
+        """Return a run with its last metric values, params and tags.
+
+        Raises
+        ------
+        NotFound
+            No run has this id.
+        """
+        return self._store.get_run(run_id)
+
+    def search_runs(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str = "",
+        run_view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int = 1000,
+        order_by: Sequence[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[Run]:
+        """Return one page of the runs that match a filter, the newest first.
+
+        A filter is one comparison, or several joined by ``and``. Its left side names a
+        place (``metrics.``, ``params.``, ``tags.``) or a field of the run such as
+        ``status``; its right side is a bare number or a quoted text. A metric means its
+        last value.
+
+        Parameters
+        ----------
+        experiment_ids
+            Where to look; none given means nothing found.
+        filter_string
+            Empty matches every run.
+        run_view_type
+            Whether deleted runs count.
+        max_results
+            The most runs on one page; the page's ``token`` leads to the next.
+        order_by
+            Such as ``["metrics.rmse ASC"]``. Runs that lack the value come last in both
+            directions.
+        page_token
+            The ``token`` of the page before.
+
+        Raises
+        ------
+        FilterError
+            The filter cannot be read. The message marks the place.
+
+        Examples
+        --------
+        >>> import tracknb
+        >>> taxi = tracknb.set_experiment("nyc-taxi")
+        >>> with tracknb.start_run(run_name="linear"):
+        ...     tracknb.log_metric("rmse", 5.1)
+        >>> with tracknb.start_run(run_name="forest"):
+        ...     tracknb.log_metric("rmse", 3.8)
+        >>> client = tracknb.MlflowClient()
+        >>> page = client.search_runs([taxi.experiment_id], "metrics.rmse < 4")
+        >>> [run.info.run_name for run in page]
+        ['forest']
+        """
+        if isinstance(experiment_ids, str):
+            experiment_ids = [experiment_ids]
+        ids = [str(item) for item in experiment_ids]
+        return self._store.search_runs(
+            ids, filter_string, ViewType(run_view_type), max_results, order_by, page_token
+        )
+
+    def count_runs(self, experiment_ids: Sequence[str]) -> int:
+        """Return how many runs that are not deleted the experiments hold."""
+        return self._store.count_runs([str(item) for item in experiment_ids])
+
+    def set_terminated(self, run_id: str, status: str | None = None, end_time: int | None = None) -> None:
+        """End a run: FINISHED now, unless said otherwise."""
+        self._store.update_run(
+            run_id,
+            status=_as_status(status or RunStatus.FINISHED),
+            end_time=names.now_ms() if end_time is None else end_time,
+        )
+
+    def update_run(
+        self,
+        run_id: str,
+        status: str | None = None,
+        name: str | None = None,
+        *,
+        tags: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Change how a run stands, its name or its tags, in one transaction."""
+        known = _as_status(status) if status is not None else None
+        ended = known in (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED)
+        self._store.update_run(
+            run_id,
+            status=known,
+            end_time=names.now_ms() if ended else None,
+            run_name=validation.as_run_name(name) if name is not None else None,
+            tags=_clean_tags(tags or {}),
+        )
+
+    def delete_run(self, run_id: str) -> None:
+        """Delete a run softly: searches pass over it until it is restored."""
+        self._store.set_run_stage(run_id, LifecycleStage.DELETED)
+
+    def restore_run(self, run_id: str) -> None:
+        """Take a deleted run back."""
+        self._store.set_run_stage(run_id, LifecycleStage.ACTIVE)
+
+    def latest_run_of_group(self, group: str) -> Run | None:
+        """Return the newest run of a cell, or None."""
+        return self._store.latest_run_of_group(group)
+
+    # -- what is logged ----------------------------------------------------------------
+
+    def log_metric(
+        self, run_id: str, key: str, value: float, timestamp: int | None = None, step: int | None = None
+    ) -> None:
+        """Keep one point; it is safe from the death of this process on return."""
+        self._store.log_points(run_id, [as_point(key, value, step, timestamp)])
+
+    def log_points(self, run_id: str, points: Sequence[tuple[str, float, int, int]]) -> None:
+        """Keep points of (key, value, step, timestamp) that ``as_point`` made."""
+        self._store.log_points(run_id, points)
+
+    def log_param(self, run_id: str, key: str, value: Any) -> None:
+        """Keep a parameter as text; the same value again is quiet, another one an error."""
+        self.log_params(run_id, {key: value})
+
+    def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
+        """Keep parameters, all or none."""
+        self._store.log_params(run_id, _clean_params(params))
+
+    def set_tag(self, run_id: str, key: str, value: Any) -> None:
+        """Set a tag of a run, over an older value if there is one."""
+        self.set_tags(run_id, {key: value})
+
+    def set_tags(self, run_id: str, tags: Mapping[str, Any]) -> None:
+        """Set tags of a run, all or none."""
+        self._store.set_tags(run_id, _clean_tags(tags))
+
+    def delete_tag(self, run_id: str, key: str) -> None:
+        """Take a tag off a run; it must be there."""
+        self._store.delete_tag(run_id, key)
+
+    def log_batch(
+        self,
+        run_id: str,
+        metrics: Sequence[Metric] = (),
+        params: Mapping[str, Any] | None = None,
+        tags: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Keep metrics, parameters and tags of a run; everything is checked before anything is kept."""
+        points = [as_point(metric.key, metric.value, metric.step, metric.timestamp) for metric in metrics]
+        clean_params, clean_tags = _clean_params(params or {}), _clean_tags(tags or {})
+        if clean_params:
+            self._store.log_params(run_id, clean_params)
+        if clean_tags:
+            self._store.set_tags(run_id, clean_tags)
+        if points:
+            self._store.log_points(run_id, points)
+
+    def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
+        """Return every point of a metric by step, then time; nothing if it was never logged."""
+        return self._store.metric_history(run_id, key)
+
+    def metric_summaries(self, run_id: str) -> dict[str, MetricSummary]:
+        """Return last, count, min and max of each metric of a run."""
+        return self._store.metric_summaries(run_id)
+
+    def flush(self) -> None:
+        """Commit every point that was logged before this call, however long it takes."""
+        self._store.flush()
+
+    def retire(self) -> None:
+        """Commit everything; the spool's file goes until the next point comes."""
+        self._store.retire_spool()
+
+    # -- artifacts -----------------------------------------------------------------------
+
+    def artifacts(self, run_id: str) -> LocalArtifacts:
+        """Return the artifact folder of a run."""
+        return LocalArtifacts(self.get_run(run_id).info.artifact_uri)
+
+    def log_artifact(
+        self, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None
+    ) -> None:
+        """Copy a file, or a whole folder, into a run."""
+        folder = self.artifacts(run_id)
+        if Path(local_path).is_dir():
+            name = Path(local_path).resolve().name
+            folder.put_folder(local_path, f"{artifact_path}/{name}" if artifact_path else name)
+        else:
+            folder.put_file(local_path, artifact_path)
+
+    def log_artifacts(
+        self, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None
+    ) -> None:
+        """Copy the content of a folder into a run."""
+        self.artifacts(run_id).put_folder(local_dir, artifact_path)
+
+    def log_text(self, run_id: str, text: str, artifact_file: str) -> None:
+        """Keep a text as a file of a run, in UTF-8."""
+        self.artifacts(run_id).put_bytes(text.encode(), artifact_file)
+
+    def log_dict(self, run_id: str, dictionary: Mapping[str, Any] | Sequence[Any], artifact_file: str) -> None:
+        """Keep a dictionary as JSON, or as YAML where the file is called ``.yml`` or ``.yaml``."""
+        if re.search(r"\.ya?ml$", artifact_file):
+            try:
+                import yaml  # type: ignore[import-untyped,unused-ignore]
+            except ImportError:
+                # JSON is YAML: without the library the file is valid, if less pretty.
+                text = json.dumps(dictionary, indent=2, default=str)
+            else:
+                text = yaml.safe_dump(dictionary, sort_keys=False)
+        else:
+            text = json.dumps(dictionary, indent=2, default=str)
+        self.log_text(run_id, text, artifact_file)
+
+    def log_figure(self, run_id: str, figure: Any, artifact_file: str, *, save_kwargs: Mapping[str, Any] | None = None) -> None:
+        """Keep a matplotlib, Plotly or Altair figure as the file its name's ending says.
+
+        Raises
+        ------
+        InvalidValue
+            The object is none of these figures.
+        """
+        suffix = Path(artifact_file).suffix.lstrip(".") or "png"
+        options = dict(save_kwargs or {})
+        if hasattr(figure, "savefig"):
+            buffer = io.BytesIO()
+            figure.savefig(buffer, **{"format": suffix, **options})
+            data = buffer.getvalue()
+        elif hasattr(figure, "write_html") and hasattr(figure, "to_image"):
+            data = figure.to_html(**options).encode() if suffix == "html" else figure.to_image(format=suffix, **options)
+        elif hasattr(figure, "to_html") and hasattr(figure, "to_json"):
+            if suffix not in ("html", "json"):
+                raise InvalidValue(f"An Altair chart is kept as .html or .json, not as '{artifact_file}'.")
+            data = (figure.to_html(**options) if suffix == "html" else figure.to_json(**options)).encode()
+        else:
+            raise InvalidValue(
+                f"log_figure takes a matplotlib, Plotly or Altair figure, not {type(figure).__name__}. "
+                "Nothing was logged."
+            )
+        self.artifacts(run_id).put_bytes(data, artifact_file)
+
+    def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
+        """Return what lies directly in a folder of a run."""
+        return self.artifacts(run_id).list(path)
+
+    def download_artifacts(self, run_id: str, path: str) -> str:
+        """Return where a file or folder of a run lies on this machine."""
+        return str(self.artifacts(run_id).local_path(path))
+
+
+def as_point(
+    key: str, value: Any, step: int | None = None, timestamp: int | None = None
+) -> tuple[str, float, int, int]:
+    """Return a checked point of (key, value, step, timestamp in ms); step 0 and now if left out."""
+    return (
+        validation.as_key(key, "metric"),
+        validation.as_metric_value(key, value),
+        0 if step is None else validation.as_step(step),
+        names.now_ms() if timestamp is None else validation.as_timestamp(timestamp),
+    )
+
+
+def _clean_params(params: Mapping[str, Any]) -> dict[str, str]:
+    return {validation.as_key(key, "param"): validation.as_param_value(key, value) for key, value in params.items()}
+
+
+def _clean_tags(tags: Mapping[str, Any]) -> dict[str, str]:
+    return {validation.as_key(key, "tag"): validation.as_tag_value(key, value) for key, value in tags.items()}
+
+
+def _as_status(status: str) -> str:
+    try:
+        return RunStatus(status).value
+    except ValueError:
+        raise InvalidValue(f"'{status}' is no run status. Use one of: {', '.join(RunStatus)}.") from None
+
+
+def experiment_ids_by_name(client: TrackingClient, names_: Iterable[str]) -> list[str]:
+    """Return the ids of experiments; an unknown name raises with a near miss."""
+    ids = []
+    for name in names_:
+        experiment = client.get_experiment_by_name(name)
+        if experiment is None:
+            raise no_such_experiment(client, name)
+        ids.append(experiment.experiment_id)
+    return ids
+
+
+def no_such_experiment(client: TrackingClient, name: str) -> NotFound:
+    """Return the error for an unknown experiment name, with the nearest known one."""
+    import difflib
+
+    known = [experiment.name for experiment in client.search_experiments()]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else f" There are: {', '.join(known[:8])}."
+    return NotFound(f"No experiment is called '{name}'.{hint}")

@@ -1,0 +1,1 @@
+"""What is remembered: the tables, how they are opened, written and read."""
