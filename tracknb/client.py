@@ -242,9 +242,7 @@ class TrackingClient:
         if isinstance(experiment_ids, str):
             experiment_ids = [experiment_ids]
         ids = [str(item) for item in experiment_ids]
-        return self._store.search_runs(
-            ids, filter_string, ViewType(run_view_type), max_results, order_by, page_token
-        )
+        return self._store.search_runs(ids, filter_string, ViewType(run_view_type), max_results, order_by, page_token)
 
     def count_runs(self, experiment_ids: Sequence[str]) -> int:
         """Return how many runs that are not deleted the experiments hold."""
@@ -360,9 +358,7 @@ class TrackingClient:
         """Return the artifact folder of a run."""
         return LocalArtifacts(self.get_run(run_id).info.artifact_uri)
 
-    def log_artifact(
-        self, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None
-    ) -> None:
+    def log_artifact(self, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None) -> None:
         """Copy a file, or a whole folder, into a run."""
         folder = self.artifacts(run_id)
         if Path(local_path).is_dir():
@@ -371,9 +367,7 @@ class TrackingClient:
         else:
             folder.put_file(local_path, artifact_path)
 
-    def log_artifacts(
-        self, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None
-    ) -> None:
+    def log_artifacts(self, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None) -> None:
         """Copy the content of a folder into a run."""
         self.artifacts(run_id).put_folder(local_dir, artifact_path)
 
@@ -395,7 +389,9 @@ class TrackingClient:
             text = json.dumps(dictionary, indent=2, default=str)
         self.log_text(run_id, text, artifact_file)
 
-    def log_figure(self, run_id: str, figure: Any, artifact_file: str, *, save_kwargs: Mapping[str, Any] | None = None) -> None:
+    def log_figure(
+        self, run_id: str, figure: Any, artifact_file: str, *, save_kwargs: Mapping[str, Any] | None = None
+    ) -> None:
         """Keep a matplotlib, Plotly or Altair figure as the file its name's ending says.
 
         Raises

@@ -125,7 +125,7 @@ def _experiments(client: TrackingClient) -> ExperimentList:
     counts = {item.experiment_id: client.count_runs([item.experiment_id]) for item in found}
     # Every store begins with a `Default` experiment; while nothing is in it, it is noise.
     shown = [item for item in found if counts[item.experiment_id] or item.experiment_id != "0"]
-    return ExperimentList.of(shown, counts=counts, last_runs=_last_runs(client, shown), now_ms=names.now_ms())
+    return ExperimentList.of(shown, counts=counts, last_runs=_last_runs(client, shown))
 
 
 @verb("show")
@@ -399,7 +399,15 @@ def _current_experiment(client: TrackingClient) -> Experiment | None:
     """Return the experiment that this process works in; None where it chose none."""
     if client.tracking_uri != fluent.client().tracking_uri:
         return None
-    return fluent.current_experiment()
+    chosen = fluent.current_experiment_id()
+    if chosen != "0":
+        return client.get_experiment(chosen)
+    # `%%track_run --experiment` holds for its cell only; whoever looks next means what ran last.
+    last = fluent.last_active_run()
+    try:
+        return client.get_experiment(last.info.experiment_id) if last is not None else None
+    except NotFound:
+        return None
 
 
 def _matching(
@@ -410,6 +418,7 @@ def _matching(
     tags: Sequence[str],
     eval_sets: Sequence[str],
     limit: int,
+    page: int = _PAGE,
 ) -> tuple[list[Run], int]:
     """Return the newest runs that match, and how many match in all.
 
@@ -421,14 +430,14 @@ def _matching(
     everything = not (query or tags or eval_sets)
     token: str | None = None
     while True:
-        size = min(_PAGE, limit) if everything else _PAGE
-        page = client.search_runs(ids, query, max_results=size, page_token=token)
-        for run in page:
+        size = min(page, limit) if everything else page
+        runs = client.search_runs(ids, query, max_results=size, page_token=token)
+        for run in runs:
             if _has_any_tag(run, tags) and _is_of_any_set(run, eval_sets):
                 matched += 1
                 if len(found) < limit:
                     found.append(run)
-        token = page.token
+        token = runs.token
         if token is None or (everything and len(found) >= limit):
             return found, matched
 

@@ -105,37 +105,43 @@ class SqliteEngine:
         return engine
 
     def _refuse_foreign(self) -> None:
-        """Raise if the file is not ours, reading its first 100 bytes only."""
+        """Raise if the file is not ours, without writing to it."""
         if not self.path.exists() or self.path.stat().st_size == 0:
             return
-        # Safe to open by hand only here, before this process has any lock on the file.
+        # Opening the file by hand is safe only here, before this process has any lock
+        # on it: closing a descriptor drops all locks that the process holds on a file.
         with open(self.path, "rb") as file:
-            header = file.read(100)
-        if len(header) < 100 or not header.startswith(b"SQLite format 3\x00"):
-            raise errors.StoreDamaged(
-                f"{self.path} is not a SQLite database, so it cannot be a tracknb store. Nothing was written to it. "
-                "Name another file, or move this one away."
-            )
-        application_id = int.from_bytes(header[68:72], "big")
-        version = int.from_bytes(header[60:64], "big")
-        # Zero with no version is a store whose making was interrupted before its
-        # first commit, or an empty database; its tables are looked at then.
-        if application_id != schema.APPLICATION_ID and not (application_id == 0 and self._is_empty_database()):
+            if file.read(16) != b"SQLite format 3\x00":
+                raise errors.StoreDamaged(
+                    f"{self.path} is not a SQLite database, so it cannot be a tracknb store. "
+                    "Nothing was written to it. Name another file, or move this one away."
+                )
+        application_id, version, tables = self._look()
+        # No mark and no table is a store whose making was interrupted, or an empty file.
+        if application_id != schema.APPLICATION_ID and (application_id or version or tables):
             raise errors.StoreDamaged(
                 f"{self.path} is the SQLite database of another program. Nothing was written to it. "
                 "Name another file for the store."
             )
         if version > schema.SCHEMA_VERSION:
             raise errors.StoreTooNew(
-                f"{self.path} was written by a newer tracknb (schema {version}; this one knows {schema.SCHEMA_VERSION}). "
-                "Nothing was written to it. Upgrade with: pip install -U tracknb"
+                f"{self.path} was written by a newer tracknb (schema {version}; "
+                f"this one knows {schema.SCHEMA_VERSION}). Nothing was written to it. "
+                "Upgrade with: pip install -U tracknb"
             )
 
-    def _is_empty_database(self) -> bool:
-        with sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True) as connection:
-            (count,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        connection.close()
-        return bool(count == 0)
+    def _look(self) -> tuple[int, int, int]:
+        # Through SQLite, not the file's header: the newest pages may still be in the WAL.
+        connection = sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+        try:
+            connection.execute("PRAGMA trusted_schema=OFF")
+            return (
+                connection.execute("PRAGMA application_id").fetchone()[0],
+                connection.execute("PRAGMA user_version").fetchone()[0],
+                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0],
+            )
+        finally:
+            connection.close()
 
     def _create_schema(self, connection: sa.Connection) -> None:
         # WAL cannot be set inside a transaction. Network drives do not support it; SQLite
@@ -192,7 +198,9 @@ class SqliteEngine:
                 "What was stored stays stored; this call was not. Try again."
             )
         if "full" in text:
-            return errors.StoreFull(f"No room is left for {self.path}. What was stored stays stored; make room and go on.")
+            return errors.StoreFull(
+                f"No room is left for {self.path}. What was stored stays stored; make room and go on."
+            )
         if "readonly" in text or "unable to open" in text:
             return errors.StoreReadOnly(
                 f"{self.path} cannot be written: check the permissions of the file and of its folder. "
@@ -207,7 +215,9 @@ class SqliteEngine:
 
     def _ours_from_os(self, error: OSError) -> errors.TracknbError:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return errors.StoreFull(f"No room is left for {self.path}. What was stored stays stored; make room and go on.")
+            return errors.StoreFull(
+                f"No room is left for {self.path}. What was stored stays stored; make room and go on."
+            )
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             return errors.StoreReadOnly(
                 f"{self.path} cannot be written: check the permissions of the file and of its folder."

@@ -524,9 +524,7 @@ class TrackingStore:
         known = {key: self._key_ids[key] for key in keys if key in self._key_ids}
         missing = sorted(keys - known.keys())
         if missing:
-            connection.execute(
-                upsert(schema.metric_keys).on_conflict_do_nothing(), [{"name": key} for key in missing]
-            )
+            connection.execute(upsert(schema.metric_keys).on_conflict_do_nothing(), [{"name": key} for key in missing])
             for part in _parts(missing):
                 rows = connection.execute(
                     sa.select(schema.metric_keys.c.name, schema.metric_keys.c.id).where(
@@ -540,9 +538,7 @@ class TrackingStore:
         number = self._run_ids.get(run_id)
         if number is None:
             with self._engine.read() as connection:
-                number = connection.execute(
-                    sa.select(schema.runs.c.id).where(schema.runs.c.run_id == run_id)
-                ).scalar()
+                number = connection.execute(sa.select(schema.runs.c.id).where(schema.runs.c.run_id == run_id)).scalar()
             if number is None:
                 raise self._no_such_run(run_id)
             self._run_ids[run_id] = number
@@ -584,7 +580,9 @@ class TrackingStore:
                 ended = connection.execute(
                     sa.update(table)
                     .where(table.c.id == number, table.c.status == RunStatus.RUNNING.value)
-                    .values(status=RunStatus.KILLED.value, end_time=sa.func.coalesce(table.c.heartbeat, table.c.start_time))
+                    .values(
+                        status=RunStatus.KILLED.value, end_time=sa.func.coalesce(table.c.heartbeat, table.c.start_time)
+                    )
                 )
                 if ended.rowcount:
                     _upsert_tags(connection, number, {END_REASON_TAG: "the process that ran it is gone"})

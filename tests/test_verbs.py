@@ -1,0 +1,213 @@
+"""The verbs: what they find, and how they say that something is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import tracknb
+from tracknb import verbs
+from tracknb.client import close_stores
+from tracknb.errors import FilterError, InvalidValue, NotFound
+from tracknb.verbs import run_verb
+from tracknb.view.experiments import ExperimentList
+from tracknb.view.panel import Panel
+from tracknb.view.table import RunTable
+from tracknb.view.trend import Trend
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tracknb.TrackingClient]:
+    """A store of its own with two experiments, one of them without runs."""
+    monkeypatch.setenv("TRACKNB_TRACKING_URI", f"sqlite:///{tmp_path}/runs.db")
+    client = tracknb.TrackingClient()
+    taxi = client.create_experiment("nyc-taxi")
+    client.create_experiment("empty-exp")
+    for number, (name, rmse, tags) in enumerate(
+        [
+            ("linear", 5.1, {"stage": "baseline", "mlflow.backstage.evaluation_set": "v1"}),
+            ("ridge", 4.2, {"stage": "candidate", "data": "mnist", "tracknb.evaluation_set": "v1"}),
+            ("forest", 3.8, {"stage": "candidate", "mlflow.backstage.evaluation_set": "v2"}),
+        ]
+    ):
+        run = client.create_run(taxi, run_name=name, start_time=1_000 + number, tags={"mlflow.user": "ada", **tags})
+        client.log_metric(run.info.run_id, "rmse", rmse, step=0)
+        client.log_metric(run.info.run_id, "rmse", rmse - 0.5, step=1)
+        client.set_terminated(run.info.run_id)
+    yield client
+    close_stores()
+
+
+def found(*argv: str) -> list[str]:
+    view = run_verb(["runs", *argv])
+    assert isinstance(view, RunTable)
+    return [run.info.run_name for run in view.runs]
+
+
+@pytest.mark.parametrize(
+    ("argv", "names"),
+    [
+        ((), ["forest", "ridge", "linear"]),
+        (("nyc-taxi",), ["forest", "ridge", "linear"]),
+        (("--experiment", "nyc-taxi", "--experiment", "empty-exp"), ["forest", "ridge", "linear"]),
+        (("metrics.rmse < 4",), ["forest", "ridge"]),
+        (("--query", "metrics.rmse < 3.5"), ["forest"]),
+        (("nyc-taxi", "--query", "metrics.rmse < 3.5"), ["forest"]),
+        (("metrics.rmse < 4", "--experiment", "nyc-taxi", "--tag", "mnist"), ["ridge"]),
+        (("--tag", "stage=candidate"), ["forest", "ridge"]),
+        (("--tag", "mnist", "--tag", "baseline"), ["ridge", "linear"]),
+        (("--tag", "ada"), []),
+        (("--tag", "mlflow.user=ada"), ["forest", "ridge", "linear"]),
+        (("--eval-set", "v1"), ["ridge", "linear"]),
+        (("--eval-set", "v1", "--tag", "candidate"), ["ridge"]),
+        (("--limit", "2"), ["forest", "ridge"]),
+        (("--tag", "candidate", "--limit", "1"), ["forest"]),
+        (("empty-exp",), []),
+    ],
+)
+def test_runs_finds_what_its_options_ask_for(client: tracknb.TrackingClient, argv: tuple[str, ...], names: list[str]):
+    assert found(*argv) == names
+
+
+def test_a_limit_cuts_what_is_shown_and_not_what_is_counted(client: tracknb.TrackingClient) -> None:
+    payload = verbs.runs_table(tags="candidate", max_results=1).payload()
+
+    assert (payload["total"], payload["matched"], payload["data"]["n"]) == (3, 2, 1)
+
+
+@pytest.mark.parametrize(("tags", "limit", "count"), [((), 10, 3), ((), 2, 2), (("candidate",), 10, 2)])
+def test_runs_are_found_across_pages(
+    client: tracknb.TrackingClient, tags: tuple[str, ...], limit: int, count: int
+) -> None:
+    runs, _ = verbs._matching(client, ["1"], "", tags=tags, eval_sets=(), limit=limit, page=1)
+
+    assert len(runs) == count
+
+
+def test_runs_and_search_runs_agree_on_a_count(client: tracknb.TrackingClient) -> None:
+    table = tracknb.runs_table("metrics.rmse < 4", experiment="nyc-taxi")
+
+    assert len(table.runs) == len(tracknb.search_runs(experiment_names=["nyc-taxi"], filter_string="metrics.rmse < 4"))
+
+
+def test_an_experiment_without_runs_says_how_to_start(client: tracknb.TrackingClient) -> None:
+    view = run_verb(["runs", "empty-exp"])
+
+    assert view is not None
+    assert "No runs found for this experiment" in view.text()
+    assert "%%track_run" in view.text()
+    assert "%%track_run" in view.html()
+
+
+def test_looking_goes_to_the_experiment_that_was_set(client: tracknb.TrackingClient) -> None:
+    tracknb.set_experiment("empty-exp")
+    try:
+        assert found() == []
+        assert found("--all-experiments") == ["forest", "ridge", "linear"]
+    finally:
+        tracknb.set_experiment("Default")
+
+
+@pytest.mark.parametrize(
+    ("argv", "error", "message"),
+    [
+        (["runs", "nyc-taxy"], NotFound, "No experiment is called 'nyc-taxy'. Did you mean 'nyc-taxi'?"),
+        (["runs", "--experiment", "nyc-taxy"], NotFound, "Did you mean 'nyc-taxi'?"),
+        (["trend", "nyc-taxi", "--metric", "rsme"], NotFound, "Did you mean 'rmse'?"),
+        (["show", "forrest"], NotFound, "Did you mean 'forest'?"),
+        (["rnus"], InvalidValue, "No verb is called 'rnus'. Did you mean 'runs'?"),
+        (["xyz"], InvalidValue, "There are: experiments, runs, show, trend."),
+        (["runs", "--experimnt", "a"], InvalidValue, "Did you mean '--experiment'?"),
+        (["runs", "--limit", "many"], InvalidValue, "'many' is not a valid integer"),
+        (["runs", "metrics.rmse < 4", "--query", "metrics.rmse < 4"], InvalidValue, "A filter was given twice"),
+        (["runs", "metrics.rmse < four"], FilterError, "metrics.rmse < four"),
+    ],
+)
+def test_a_mistake_is_answered_with_the_nearest_right_word(
+    client: tracknb.TrackingClient, argv: list[str], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error) as caught:
+        run_verb(argv)
+
+    assert message in str(caught.value)
+
+
+def test_a_store_that_is_not_there_is_not_made_by_looking(client: tracknb.TrackingClient, tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        run_verb(["runs", "--store", str(tmp_path / "other.db")])
+
+    assert not (tmp_path / "other.db").exists()
+
+
+def test_store_looks_into_another_file(client: tracknb.TrackingClient, tmp_path: Path) -> None:
+    other = tracknb.TrackingClient(tmp_path / "other.db")
+    other.create_run(other.create_experiment("elsewhere"), run_name="far")
+
+    assert found("--store", str(tmp_path / "other.db")) == ["far"]
+
+
+def test_trend_draws_the_metric_that_was_named(client: tracknb.TrackingClient) -> None:
+    view = run_verb(["trend", "nyc-taxi", "--metric", "rmse"])
+
+    assert isinstance(view, Trend)
+    assert view.payload()["metric"] == "rmse"
+    assert view.payload()["data"]["n"] == 3
+
+
+def test_show_draws_a_stored_run_by_name_id_beginning_or_last(client: tracknb.TrackingClient) -> None:
+    [newest] = client.search_runs(["1"], max_results=1)
+
+    for word in ("last", "forest", newest.info.run_id, newest.info.run_id[:8]):
+        view = run_verb(["show", word])
+        assert isinstance(view, Panel)
+        [run] = view.payload()["runs"]
+        assert (run["name"], run["status"]) == ("forest", "FINISHED")
+        assert run["series"][0]["y"] == [3.8, 3.3]
+
+
+def test_experiments_lists_them_with_their_runs(client: tracknb.TrackingClient) -> None:
+    view = run_verb(["experiments"])
+
+    assert isinstance(view, ExperimentList)
+    assert view.text() == "experiment  runs\nnyc-taxi       3\nempty-exp      0"
+
+
+def test_a_hostile_experiment_name_stays_text(client: tracknb.TrackingClient) -> None:
+    client.create_experiment("<img src=x onerror=alert(1)>")
+    view = run_verb(["experiments"])
+
+    assert view is not None
+    assert "<img" not in view.html()
+
+
+def test_no_verb_at_all_shows_the_runs(client: tracknb.TrackingClient) -> None:
+    assert isinstance(run_verb([]), RunTable)
+
+
+def test_help_is_printed_and_shows_no_view(client: tracknb.TrackingClient, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_verb(["runs", "--help"]) is None
+
+    assert "Usage: %track runs [OPTIONS] [EXPERIMENT | QUERY]" in capsys.readouterr().out
+
+
+def test_chart_draws_one_line_a_run(client: tracknb.TrackingClient) -> None:
+    drawn = tracknb.chart(metric="rmse", experiment="nyc-taxi").to_dict()
+
+    [rows] = drawn["datasets"].values()
+    assert len(rows) == 6
+
+
+def test_chart_takes_ids_runs_frames_and_tables(client: tracknb.TrackingClient) -> None:
+    table = tracknb.runs_table("metrics.rmse < 3.5", experiment="nyc-taxi")
+    [run] = table.runs
+
+    for given in (run.info.run_id, [run.info.run_id], run, table, table.to_pandas()):
+        [rows] = tracknb.chart(given, "rmse").to_dict()["datasets"].values()
+        assert len(rows) == 2
+
+
+def test_chart_refuses_a_metric_that_no_run_has(client: tracknb.TrackingClient) -> None:
+    with pytest.raises(NotFound, match="Did you mean 'rmse'"):
+        tracknb.chart(metric="rsme", experiment="nyc-taxi")

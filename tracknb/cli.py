@@ -1,0 +1,113 @@
+"""``tracknb VERB``: the verbs in a terminal, and the demo.
+
+The exit code is 0, or 1 for an error of ours (its message on standard error), or 2
+for a command line that cannot be read.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tracknb import __version__, config, demo
+from tracknb.errors import NotFound, TracknbError
+from tracknb.verbs import VERBS, VerbGroup, run_verb, usage_message
+from tracknb.view.base import View
+
+
+def _printing(command: click.Command) -> click.Command:
+    """Return a verb that prints its view, as text or as JSON."""
+    view_of: Callable[..., View] = command.callback  # type: ignore[assignment]
+
+    @functools.wraps(view_of)
+    def call(*, as_json: bool, **options: Any) -> None:
+        if options["store"] is None:
+            _need_store()
+        view = view_of(**options)
+        # Strict JSON: NaN and the infinities are texts in every payload.
+        click.echo(json.dumps(view.payload(), allow_nan=False) if as_json else view.text(times=True))
+
+    json_option = click.Option(["--json", "as_json"], is_flag=True, help="Print the data as JSON.")
+    return click.Command(command.name, params=[*command.params, json_option], callback=call, help=command.help)
+
+
+def _need_store() -> None:
+    """Refuse to look where nothing is: in a terminal, looking must not make a store."""
+    path = config.locate(config.resolved_uri()).path
+    if not path.exists():
+        raise NotFound(f"There is no store at {path} yet. Name one with --store, or begin with: tracknb demo")
+
+
+cli = VerbGroup(
+    name="tracknb",
+    help="Experiment tracking whose dashboards live in the notebook.",
+    commands={name: _printing(command) for name, command in VERBS.commands.items()},
+)
+click.version_option(__version__, message="tracknb %(version)s")(cli)
+
+
+@cli.command("demo")
+@click.option("--out", default="tracknb-demo", metavar="DIR", help="The folder to write the notebook into.")
+@click.option("--browser/--no-browser", default=True, help="Whether to open JupyterLab at the end.")
+@click.option("--force", is_flag=True, help="Write over a notebook that is already there.")
+def _demo(out: str, browser: bool, force: bool) -> None:
+    """Write the first notebook, run it, show its runs and open it in JupyterLab."""
+    notebook = demo.write(Path(out), force=force)
+    click.echo(f"{_as_typed(notebook)}: a model of taxi trip times, trained a few times over")
+    cells = demo.cell_count(notebook)
+    with click.progressbar(length=cells, label="Running its cells", file=sys.stderr) as bar:
+        store = demo.execute(notebook, done=lambda: bar.update(1))
+    click.echo()
+    table = run_verb(["runs", "--store", str(store)])
+    assert table is not None
+    click.echo(table.text(times=True))
+    click.echo()
+    click.echo(f"The same table again:  tracknb runs --store {_as_typed(store)}")
+    if browser and demo.can_open_browser():
+        click.echo("Opening JupyterLab; end it here with Ctrl+C.")
+        demo.open_lab(notebook)
+    else:
+        click.echo(f"Open the notebook:     {demo.lab_command(notebook)}")
+
+
+def _as_typed(path: Path) -> str:
+    """Return a path as short as a person would type it here."""
+    shown = os.path.relpath(path)
+    return str(path) if shown.startswith("..") else shown
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal without Unicode shows '?' where a mark was, rather than failing.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        result = cli.main(args=words or ["--help"], prog_name="tracknb", standalone_mode=False)
+    except click.UsageError as problem:
+        click.echo(f"tracknb: {usage_message(problem)}", err=True)
+        return 2
+    except TracknbError as problem:
+        click.echo(f"tracknb: {problem}", err=True)
+        return 1
+    except BrokenPipeError:
+        # `tracknb runs | head`: the reader has seen enough. Without this, Python would
+        # complain once more when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("tracknb: stopped", err=True)
+        return 130
+    return result if isinstance(result, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,191 @@
+"""From a filter's tree to SQL over the tables of ``schema.py``.
+
+Every value travels as a bound parameter. Each comparison becomes an ``IN`` over one of
+the (key, value) indexes, so a filter reads what matches and not the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from tracknb.search import And, Comparison, Node, Not, Or, Order, Value
+from tracknb.store import schema
+
+_RUN_COLUMNS: dict[str, sa.ColumnElement[Any]] = {
+    "status": schema.runs.c.status,
+    "start_time": schema.runs.c.start_time,
+    "end_time": schema.runs.c.end_time,
+    "run_id": schema.runs.c.run_id,
+    "run_name": schema.runs.c.name,
+    "user_id": schema.runs.c.user_id,
+    "artifact_uri": schema.runs.c.artifact_uri,
+}
+_EXPERIMENT_COLUMNS: dict[str, sa.ColumnElement[Any]] = {
+    "name": schema.experiments.c.name,
+    "experiment_id": sa.cast(schema.experiments.c.id, sa.Text),
+    "creation_time": schema.experiments.c.creation_time,
+    "last_update_time": schema.experiments.c.last_update_time,
+}
+_SOURCE_NAME_TAG = "mlflow.source.name"
+
+
+def run_condition(node: Node) -> sa.ColumnElement[bool]:
+    """Return what a run must fulfil, over ``schema.runs``."""
+    return _condition(node, _run_comparison)
+
+
+def experiment_condition(node: Node) -> sa.ColumnElement[bool]:
+    """Return what an experiment must fulfil, over ``schema.experiments``."""
+    return _condition(node, _experiment_comparison)
+
+
+def run_order(orders: Sequence[Order]) -> list[sa.ColumnElement[Any]]:
+    """Return the order of runs: as asked, then the newest first, then by id.
+
+    Runs that lack a value come last in both directions, NaN just before them.
+    """
+    columns: list[sa.ColumnElement[Any]] = []
+    for order in orders:
+        value, rank = _run_order_value(order)
+        columns += [rank, value.desc() if order.descending else value.asc()]
+    return [*columns, schema.runs.c.start_time.desc(), schema.runs.c.run_id]
+
+
+def experiment_order(orders: Sequence[Order]) -> list[sa.ColumnElement[Any]]:
+    """Return the order of experiments: as asked, then the last changed first."""
+    columns: list[sa.ColumnElement[Any]] = []
+    for order in orders:
+        value = _EXPERIMENT_COLUMNS[order.key] if order.place == "attributes" else _experiment_tag(order.key)
+        columns += [sa.case((value.is_(None), 1), else_=0), value.desc() if order.descending else value.asc()]
+    return [*columns, schema.experiments.c.last_update_time.desc(), schema.experiments.c.id.desc()]
+
+
+def _condition(node: Node, compare: Any) -> sa.ColumnElement[bool]:
+    match node:
+        case And(items):
+            return sa.and_(*(_condition(item, compare) for item in items))
+        case Or(items):
+            return sa.or_(*(_condition(item, compare) for item in items))
+        case Not(item):
+            # A comparison with what is missing is unknown, not false: NOT must match it.
+            return sa.not_(sa.func.coalesce(_condition(item, compare), sa.false()))
+    condition: sa.ColumnElement[bool] = compare(node)
+    return condition
+
+
+def _run_comparison(node: Comparison) -> sa.ColumnElement[bool]:
+    if node.place == "attributes" and node.key != "source_name":
+        return _compared(_RUN_COLUMNS[node.key], node.operator, node.value)
+    table, having = _rows_of(node.place, node.key)
+    if node.operator in ("IS NULL", "IS NOT NULL"):
+        found = schema.runs.c.id.in_(sa.select(table.c.run).where(having))
+        return sa.not_(found) if node.operator == "IS NULL" else found
+    column: sa.ColumnElement[Any] = table.c.value
+    if node.place == "metrics":
+        condition = _compared_metric(column, node.operator, node.value)
+    elif node.place == "params" and _is_number(node.value):
+        condition = _compared(_as_number(column), node.operator, node.value)
+    else:
+        condition = _compared(column, node.operator, node.value)
+    return schema.runs.c.id.in_(sa.select(table.c.run).where(having, condition))
+
+
+def _rows_of(place: str, key: str) -> tuple[sa.Table, sa.ColumnElement[bool]]:
+    if place == "metrics":
+        number = sa.select(schema.metric_keys.c.id).where(schema.metric_keys.c.name == key).scalar_subquery()
+        return schema.latest_metrics, schema.latest_metrics.c.key == number
+    if place == "params":
+        return schema.params, schema.params.c.key == key
+    return schema.tags, schema.tags.c.key == (key if place == "tags" else _SOURCE_NAME_TAG)
+
+
+def _experiment_comparison(node: Comparison) -> sa.ColumnElement[bool]:
+    if node.place == "attributes":
+        return _compared(_EXPERIMENT_COLUMNS[node.key], node.operator, node.value)
+    table = schema.experiment_tags
+    rows = sa.select(table.c.experiment).where(table.c.key == node.key)
+    if node.operator == "IS NULL":
+        return schema.experiments.c.id.not_in(rows)
+    if node.operator != "IS NOT NULL":
+        rows = rows.where(_compared(table.c.value, node.operator, node.value))
+    return schema.experiments.c.id.in_(rows)
+
+
+def _experiment_tag(key: str) -> sa.ScalarSelect[Any]:
+    table = schema.experiment_tags
+    return (
+        sa.select(table.c.value)
+        .where(table.c.experiment == schema.experiments.c.id, table.c.key == key)
+        .scalar_subquery()
+    )
+
+
+def _compared(column: sa.ColumnElement[Any], operator: str, value: Value) -> sa.ColumnElement[bool]:
+    match operator:
+        case "IN":
+            return column.in_(value)
+        case "NOT IN":
+            return column.not_in(value)
+        case "IS NULL":
+            return column.is_(None)
+        case "IS NOT NULL":
+            return column.is_not(None)
+        case "LIKE":
+            return column.op("GLOB", is_comparison=True)(_glob(str(value)))
+        case "ILIKE":
+            # SQLite's LIKE does not tell A from a.
+            return column.op("LIKE", is_comparison=True)(value)
+    return column.op(operator, is_comparison=True)(value)
+
+
+def _compared_metric(column: sa.ColumnElement[Any], operator: str, value: Value) -> sa.ColumnElement[bool]:
+    """Compare with NULL standing for NaN, which is equal to nothing and different from everything."""
+    values = value if isinstance(value, tuple) else (value,)
+    numbers = [item for item in values if item == item]
+    if operator in ("=", "IN"):
+        # Asking for NaN by name finds it, though NaN does not equal itself.
+        found = column.in_(numbers)
+        return sa.or_(found, column.is_(None)) if len(numbers) < len(values) else found
+    if operator in ("!=", "NOT IN"):
+        if len(numbers) < len(values):
+            return sa.and_(column.not_in(numbers), column.is_not(None))
+        return sa.or_(column.not_in(numbers), column.is_(None))
+    return _compared(column, operator, value)
+
+
+def _is_number(value: Value) -> bool:
+    first = value[0] if isinstance(value, tuple) else value
+    return isinstance(first, float)
+
+
+def _as_number(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Return a param's text as a number; NULL where it is none, which compares with nothing."""
+    is_number = sa.func.json_type(column).in_(("integer", "real"))
+    return sa.case(
+        (sa.func.json_valid(column) == 1, sa.case((is_number, sa.cast(column, sa.Double)))),
+        else_=None,
+    )
+
+
+def _glob(pattern: str) -> str:
+    """Return a LIKE pattern as GLOB: SQLite's only match that tells A from a."""
+    swapped = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
+    return "".join(swapped.get(character, character) for character in pattern)
+
+
+def _run_order_value(order: Order) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
+    """Return what to sort by, and the rank that puts missing values last."""
+    if order.place == "attributes" and order.key != "source_name":
+        column = _RUN_COLUMNS[order.key]
+        return column, sa.case((column.is_(None), 1), else_=0)
+    table, having = _rows_of(order.place, order.key)
+    own = sa.select(table.c.value).where(having, table.c.run == schema.runs.c.id).scalar_subquery()
+    rank = (
+        sa.select(sa.case((table.c.value.is_(None), 1), else_=0))
+        .where(having, table.c.run == schema.runs.c.id)
+        .scalar_subquery()
+    )
+    return own, sa.func.coalesce(rank, 2)
