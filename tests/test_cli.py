@@ -57,7 +57,7 @@ def test_json_is_strict_even_with_nan(store: Path, capsys: pytest.CaptureFixture
         (
             ["runs", "--jsn"],
             2,
-            "tracknb: No such option '--jsn'. Did you mean '--json'?\nSee: tracknb runs --help\n",
+            "tracknb: No option is called '--jsn'. Did you mean '--json'?\nSee: tracknb runs --help\n",
         ),
     ],
 )

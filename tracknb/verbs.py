@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import functools
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
@@ -23,6 +24,7 @@ from tracknb.entities import ATTEMPT_TAG, ERROR_TAG, Experiment, Run, evaluation
 from tracknb.errors import InvalidValue, NotFound
 from tracknb.live import LiveRun, LiveSeries
 from tracknb.view.base import View
+from tracknb.view.chart import curves_altair
 from tracknb.view.experiments import ExperimentList
 from tracknb.view.panel import Panel
 from tracknb.view.table import RunTable
@@ -106,7 +108,7 @@ def _runs(client: TrackingClient, query: str, query_option: str, **chosen: Any) 
     experiment. Without either it is the current experiment, or all of them where none
     was chosen.
     """
-    return _run_table(client, _find(client, positional=query, query=query_option, **chosen))
+    return _run_table(_find(client, positional=query, query=query_option, **chosen))
 
 
 @verb("trend")
@@ -163,13 +165,14 @@ def run_verb(argv: Sequence[str], prog: str = "%track") -> View | None:
 
 def usage_message(problem: click.UsageError) -> str:
     """Return what is wrong with a command line, with the nearest right word and where help is."""
-    text = problem.format_message()
-    option = getattr(problem, "option_name", None)
     context = problem.ctx
-    if isinstance(problem, click.NoSuchOption) and option and context and "Did you mean" not in text:
-        known = [word for param in context.command.params for word in param.opts if word.startswith("-")]
-        near = difflib.get_close_matches(option, known, n=1)
-        text += f" Did you mean '{near[0]}'?" if near else f" There are: {', '.join(known)}."
+    text = problem.format_message()
+    if isinstance(problem, click.NoSuchOption) and context:
+        # Click's own suggestion depends on its version; ours reads as everywhere else.
+        known = [word for param in context.command.params for word in param.opts if word.startswith("--")]
+        near = difflib.get_close_matches(problem.option_name, known, n=1)
+        hint = f"Did you mean '{near[0]}'?" if near else f"There are: {', '.join(known)}."
+        text = f"No option is called '{problem.option_name}'. {hint}"
     return f"{text}\nSee: {context.command_path} --help" if context else text
 
 
@@ -227,7 +230,7 @@ def runs_table(
         eval_sets=_as_list(eval_set),
         limit=max_results,
     )
-    return _run_table(client, found)
+    return _run_table(found)
 
 
 def trend(
@@ -267,7 +270,7 @@ def chart(
     query: str = "",
     experiment: str | Sequence[str] | None = None,
     max_runs: int = _CHART_RUNS,
-) -> alt.Chart | alt.LayerChart | alt.FacetChart:
+) -> alt.Chart | alt.FacetChart:
     """Return an Altair chart of metric curves, to restyle or to export.
 
     Parameters
@@ -309,7 +312,7 @@ def chart(
     for key in keys:
         if key not in known:
             raise _no_such_metric(key, known)
-    return _curves(client, chosen, keys)
+    return curves_altair(_histories(client, chosen, keys))
 
 
 # -- finding runs ------------------------------------------------------------------
@@ -517,7 +520,7 @@ def _last_runs(client: TrackingClient, experiments: Iterable[Experiment]) -> dic
 # -- building views ----------------------------------------------------------------
 
 
-def _run_table(client: TrackingClient, found: _Found) -> RunTable:
+def _run_table(found: _Found) -> RunTable:
     return RunTable.of(
         found.runs,
         experiments=found.experiments,
@@ -579,8 +582,21 @@ def _as_live(client: TrackingClient, run: Run) -> LiveRun:
     )
 
 
-def _curves(client: TrackingClient, runs: Sequence[Run], keys: Sequence[str]) -> Any:
-    raise NotImplementedError
+def _histories(
+    client: TrackingClient, runs: Sequence[Run], keys: Sequence[str]
+) -> dict[str, dict[str, tuple[list[int], list[float]]]]:
+    """Return the points of each metric by run; runs that share a name are told apart by their ids."""
+    shared = Counter(run.info.run_name for run in runs)
+    histories = {}
+    for run in runs:
+        name = run.info.run_name
+        curves = {}
+        for key in keys:
+            points = client.get_metric_history(run.info.run_id, key) if key in run.data.metrics else []
+            if points:
+                curves[key] = ([point.step for point in points], [point.value for point in points])
+        histories[name if shared[name] == 1 else f"{name} {run.info.run_id[:6]}"] = curves
+    return histories
 
 
 def _as_list(value: str | Sequence[str] | None) -> list[str]:

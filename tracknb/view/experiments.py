@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from html import escape
 from typing import Any
 
 from tracknb.entities import Experiment
-from tracknb.view.base import View
+from tracknb.view import format as fmt
+from tracknb.view.base import VERSION, View, safe
 
 _EMPTY = "No experiments yet. Track a cell with:\n\n    %%track_run --experiment my-experiment"
-_STYLE = "text-align:left; padding:2px 16px 2px 0; white-space:pre"
+_HEAD = ("experiment", "runs", "last run")
 
 
 class ExperimentList(View):
@@ -48,33 +47,34 @@ class ExperimentList(View):
         ids = [item.experiment_id for item in ordered]
         return cls(ordered, [counts[key] for key in ids], [last_runs.get(key) for key in ids])
 
+    def _rows(self) -> list[list[str]]:
+        return [
+            [item.name, str(count), fmt.moment(last) if last is not None else ""]
+            for item, count, last in zip(self.experiments, self._counts, self._last_runs, strict=True)
+        ]
+
     def text(self, *, times: bool = False) -> str:
-        """Return aligned columns; ``times`` adds the one that a repeated run would change."""
+        """Return aligned columns; ``times`` adds when the newest run began."""
         if not self.experiments:
             return _EMPTY
-        rows = [("experiment", "runs", "last run" if times else "")]
-        for item, count, last in zip(self.experiments, self._counts, self._last_runs, strict=True):
-            rows.append((_one_line(item.name), str(count), _minute(last) if times else ""))
-        wide = max(len(row[0]) for row in rows)
-        high = max(len(row[1]) for row in rows)
-        return "\n".join(f"{name:<{wide}}  {runs:>{high}}  {last}".rstrip() for name, runs, last in rows)
+        width = len(_HEAD) if times else len(_HEAD) - 1
+        return fmt.columns(_HEAD[:width], [row[:width] for row in self._rows()], right=[False, True, False][:width])
 
     def html(self) -> str:
         """Return a plain table, every name escaped."""
         if not self.experiments:
-            return f"<pre>{escape(_EMPTY)}</pre>"
-        head = "".join(f'<th style="{_STYLE}">{word}</th>' for word in ("Experiment", "Runs", "Last run"))
+            return f"<pre>{safe(_EMPTY)}</pre>"
+        head = "".join(f'<th style="text-align:left">{word}</th>' for word in _HEAD)
         body = "".join(
-            f'<tr><td style="{_STYLE}">{escape(_one_line(item.name))}</td>'
-            f'<td style="{_STYLE}">{count}</td><td style="{_STYLE}">{_minute(last)}</td></tr>'
-            for item, count, last in zip(self.experiments, self._counts, self._last_runs, strict=True)
+            "<tr>" + "".join(f'<td style="text-align:left">{safe(cell)}</td>' for cell in row) + "</tr>"
+            for row in self._rows()
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     def payload(self) -> dict[str, Any]:
         """Return the list as data."""
         return {
-            "version": 1,
+            "version": VERSION,
             "kind": "experiments",
             "experiments": [
                 {"id": item.experiment_id, "name": item.name, "runs": count, "lastRun": last}
@@ -85,14 +85,3 @@ class ExperimentList(View):
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         # A list this plain has no interactive form: what our renderer gets it could not draw.
         return {"text/plain": self.text(), "text/html": self.html()}
-
-
-def _minute(timestamp_ms: int | None) -> str:
-    if timestamp_ms is None:
-        return ""
-    return datetime.fromtimestamp(timestamp_ms / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-def _one_line(name: str) -> str:
-    """Return a stored name that cannot move the cursor or begin a new line."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)

@@ -1,0 +1,116 @@
+/** The payload under `application/vnd.tracknb.view+json`, and what the views promise. */
+
+export const MIME = 'application/vnd.tracknb.view+json';
+/** The newest payload version that this code reads. */
+export const VERSION = 1;
+
+/** A number as JSON carries it: non-finite ones are words. */
+export type JsonNumber = number | 'NaN' | 'Infinity' | '-Infinity' | null;
+export type Pair = [string, string];
+
+export interface RunData {
+  n: number;
+  id: string[];
+  name: string[];
+  status: string[];
+  start: (number | null)[];
+  end: (number | null)[];
+  lifecycle: string[];
+  user: string[];
+  experiment: string[];
+  source: string[];
+  color: number[];
+  group: string[];
+  attempt: (number | null)[];
+  tags: { dict: Pair[]; codes: number[][] };
+  evalSets: { dict: string[]; codes: number[][] };
+  metrics: { key: string; values: JsonNumber[] }[];
+  params: { key: string; dict: string[]; codes: number[] }[];
+}
+
+interface Common {
+  version: number;
+  view: string;
+  text?: string;
+}
+
+export interface RunsPayload extends Common {
+  kind: 'runs';
+  title: string;
+  experiment: string | null;
+  query: string;
+  total: number;
+  matched: number;
+  note: string;
+  now: number;
+  tagFilter: Pair[];
+  evalFilter: string[];
+  data: RunData;
+}
+
+export interface TrendPayload extends Omit<RunsPayload, 'kind'> {
+  kind: 'trend';
+  metric: string | null;
+}
+
+export interface SeriesJson {
+  key: string;
+  last: JsonNumber;
+  last_step: number;
+  min: JsonNumber;
+  min_step: number;
+  max: JsonNumber;
+  max_step: number;
+  count: number;
+  x: number[];
+  y: JsonNumber[];
+  t: number[];
+}
+
+export interface PanelRunBase {
+  id: string;
+  name: string;
+  experiment: string;
+  status: string;
+  start: number;
+  end: number | null;
+  color: number;
+  attempt: number | null;
+  params: Pair[];
+  tags: Pair[];
+  evalSets: string[];
+  note: string;
+  error: string | null;
+  progress: { n: number; total: number | null; label: string } | null;
+  changed: [string, string, string][];
+}
+
+export interface PanelRun extends PanelRunBase {
+  series: SeriesJson[];
+}
+
+export interface PanelPayload extends Common {
+  kind: 'panel';
+  now: number;
+  note: string;
+  runs: PanelRun[];
+}
+
+export interface PointsMessage {
+  type: 'points';
+  now: number;
+  runs: (Partial<PanelRunBase> & { id: string; append?: SeriesJson[] })[];
+}
+
+export type Payload = RunsPayload | TrendPayload | PanelPayload;
+
+/** What a view tells its surroundings. */
+export interface Callbacks {
+  onSelect?(ids: string[]): void;
+}
+
+export interface View {
+  element: HTMLElement;
+  update?(message: unknown): void;
+  destroy(): void;
+}

@@ -1,0 +1,71 @@
+"""What every view is: three layers, each complete in itself.
+
+``text/plain`` says it in aligned words, ``text/html`` in a plain escaped table without
+script or style sheet, and our own type carries the data for the interactive form.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from html import escape
+from typing import Any, Final
+
+from tracknb import names
+from tracknb.entities import evaluation_sets
+
+MIME: Final = "application/vnd.tracknb.view+json"
+VERSION: Final = 1
+# What a saved output may weigh; beyond it the oldest runs are left out, and it says so.
+PAYLOAD_LIMIT: Final = 150_000
+_HIDDEN: Final = ("mlflow.", "tracknb.")
+
+
+class View(ABC):
+    """Something to look at.
+
+    ``selection`` holds the ids of the runs that are ticked in the interactive form, while
+    a kernel listens.
+    """
+
+    def __init__(self) -> None:
+        self.view_id = names.new_id()
+        self.selection: tuple[str, ...] = ()
+
+    @abstractmethod
+    def text(self, *, times: bool = False) -> str:
+        """Return the view in words; without ``times`` nothing that a repeated run would change."""
+
+    @abstractmethod
+    def html(self) -> str:
+        """Return the view as HTML without script or style sheet; everything stored is escaped."""
+
+    @abstractmethod
+    def payload(self) -> dict[str, Any]:
+        """Return the view's data, for strict JSON."""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {MIME: self.payload(), "text/html": self.html(), "text/plain": self.text()}
+
+    def __repr__(self) -> str:
+        return self.text()
+
+
+def shown_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags that a user set: not MLflow's and not ours."""
+    return {key: value for key, value in tags.items() if not key.startswith(_HIDDEN)}
+
+
+def chip_texts(tags: Mapping[str, str]) -> list[str]:
+    """Return a run's tags as ``key=value``."""
+    return [f"{key}={value}" for key, value in shown_tags(tags).items()]
+
+
+def set_texts(tags: Mapping[str, str]) -> str:
+    """Return the evaluation sets of a run in one text."""
+    return ", ".join(evaluation_sets(tags))
+
+
+def safe(text: object) -> str:
+    """Return stored text for HTML: escaped, and without what no browser could show."""
+    return escape(str(text).encode("utf-8", "replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}"))

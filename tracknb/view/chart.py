@@ -1,0 +1,260 @@
+"""Pictures of curves: SVG for what is saved, Altair for what people restyle.
+
+An SVG stands alone in an ``<img>``: no script, no font, no colour of the page. Mid-grey
+text and palette colours read on light and on dark ground.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from tracknb.view.base import safe
+from tracknb.view.format import number
+
+if TYPE_CHECKING:
+    import altair as alt
+
+# Paul Tol's bright and vibrant schemes: colours that colour-blind readers can tell apart.
+PALETTE: Final = (
+    "#4477AA",
+    "#EE6677",
+    "#228833",
+    "#CCBB44",
+    "#66CCEE",
+    "#AA3377",
+    "#EE7733",
+    "#009988",
+    "#BB5566",
+    "#777777",
+)
+_DASHES: Final = ("", "6 3", "2 3")
+_GREY: Final = "#888888"
+_FONT: Final = "font-family='sans-serif' font-size='11'"
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One line of a chart: its name, colour index and points."""
+
+    name: str
+    color: int
+    x: Sequence[float]
+    y: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One small chart of a picture: its title and curves."""
+
+    title: str
+    curves: Sequence[Curve]
+
+
+def color_index(run_id: str) -> int:
+    """Return a run's place in the palette, the same everywhere."""
+    try:
+        return int(run_id[:8], 16) % len(PALETTE)
+    except ValueError:
+        return 0
+
+
+def thin(x: Sequence[float], y: Sequence[float], limit: int) -> list[int]:
+    """Return the indexes of at most ``limit`` points that keep a curve's shape.
+
+    The first and last stay, and the least and greatest of each bucket, so no spike is
+    lost.
+    """
+    count = len(x)
+    if count <= limit:
+        return list(range(count))
+    buckets = max(1, (limit - 2) // 2)
+    keep = {0, count - 1}
+    for bucket in range(buckets):
+        start, end = bucket * count // buckets, (bucket + 1) * count // buckets
+        indexes = [index for index in range(start, end) if y[index] == y[index]] or [start]
+        keep.add(min(indexes, key=y.__getitem__))
+        keep.add(max(indexes, key=y.__getitem__))
+    return sorted(keep)
+
+
+def ticks(low: float, high: float, count: int = 4) -> list[float]:
+    """Return round numbers that cover a range."""
+    span = high - low
+    if not span > 0 or not math.isfinite(span):
+        return [low]
+    step = 10.0 ** math.floor(math.log10(span / count))
+    step = next(step * factor for factor in (1, 2, 5, 10, 20) if span / (step * factor) <= count)
+    first = math.ceil(low / step - 1e-9)
+    return [round(index * step, 12) for index in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def data_uri(svg: str) -> str:
+    """Return a picture as the address that an ``<img>`` takes."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode('utf-8', 'replace')).decode()}"
+
+
+def image(svg: str, alt: str) -> str:
+    """Return the ``<img>`` of a picture."""
+    return f'<img alt="{safe(alt)}" src="{data_uri(svg)}">'
+
+
+def small_multiples(panels: Sequence[Panel], *, per_row: int = 3, wide: int = 300, high: int = 170) -> str:
+    """Return one picture of several small charts."""
+    rows = max(1, math.ceil(len(panels) / per_row))
+    across = min(per_row, max(1, len(panels)))
+    parts = []
+    for place, panel in enumerate(panels):
+        left, top = place % per_row * wide, place // per_row * high
+        parts.append(f"<g transform='translate({left} {top})'>{_chart(panel, wide, high)}</g>")
+    total_wide, total_high = across * wide, rows * high
+    return (
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{total_wide}' height='{total_high}' "
+        f"viewBox='0 0 {total_wide} {total_high}'>{''.join(parts)}</svg>"
+    )
+
+
+def _chart(panel: Panel, wide: int, high: int, *, points: bool = False, x_names: Sequence[str] = ()) -> str:
+    # Room for labels: numbers at the left, the last values at the right, steps below.
+    left, right, top, bottom = 46, wide - 52, 22, high - 24
+    ys = [y for curve in panel.curves for y in curve.y if math.isfinite(y)]
+    xs = [x for curve in panel.curves for x in curve.x]
+    parts = [f"<text x='{left}' y='13' fill='{_GREY}' font-weight='bold' {_FONT}>{safe(panel.title)}</text>"]
+    if not ys:
+        parts.append(f"<text x='{left}' y='{high // 2}' fill='{_GREY}' {_FONT}>no finite value</text>")
+        return "".join(parts)
+    low, high_y = _padded(min(ys), max(ys))
+    first, last = min(xs), max(xs)
+
+    def across(x: float) -> float:
+        return left + (right - left) * ((x - first) / (last - first) if last > first else 0.5)
+
+    def down(y: float) -> float:
+        return bottom - (bottom - top) * (y - low) / (high_y - low)
+
+    for tick in ticks(low, high_y):
+        place = f"{down(tick):.1f}"
+        parts.append(
+            f"<line x1='{left}' x2='{right}' y1='{place}' y2='{place}' stroke='{_GREY}' stroke-opacity='.25'/>"
+        )
+        parts.append(
+            f"<text x='{left - 5}' y='{down(tick) + 4:.1f}' text-anchor='end' fill='{_GREY}' {_FONT}>{number(tick)}</text>"
+        )
+    for tick, name in zip((first, last), x_names or (number(first), number(last)), strict=False):
+        anchor = "start" if tick == first else "end"
+        parts.append(
+            f"<text x='{across(tick):.1f}' y='{bottom + 16}' text-anchor='{anchor}' fill='{_GREY}' {_FONT}>{safe(name)}</text>"
+        )
+        if first == last:
+            break
+    ends = []
+    for place, curve in enumerate(panel.curves):
+        color = PALETTE[curve.color % len(PALETTE)]
+        dash = _DASHES[place // len(PALETTE) % len(_DASHES)]
+        parts.append(
+            f"<path d='{_path(curve, across, down)}' fill='none' stroke='{color}' stroke-width='1.6' "
+            f"stroke-dasharray='{dash}'/>"
+        )
+        finite = [(x, y) for x, y in zip(curve.x, curve.y, strict=True) if math.isfinite(y)]
+        if len(finite) == 1:
+            parts.append(
+                f"<circle cx='{across(finite[0][0]):.1f}' cy='{down(finite[0][1]):.1f}' r='3' fill='{color}'/>"
+            )
+        if finite:
+            ends.append((down(finite[-1][1]), curve, finite[-1][1], color))
+    if not points:
+        parts += _end_labels(ends, right, top, bottom)
+    return "".join(parts)
+
+
+def _end_labels(ends: list[tuple[float, Curve, float, str]], right: int, top: int, bottom: int) -> list[str]:
+    """Return the last values beside the curves' ends, moved apart where they would overlap."""
+    parts = []
+    below = float(top - 12)
+    for place, _, value, color in sorted(ends, key=lambda end: end[0]):
+        place = max(place, below + 12)
+        if place > bottom + 6:
+            break
+        below = place
+        parts.append(f"<text x='{right + 4}' y='{place + 4:.1f}' fill='{color}' {_FONT}>{number(value)}</text>")
+    return parts
+
+
+def _path(curve: Curve, across: object, down: object) -> str:
+    parts = []
+    pen_down = False
+    for index in thin(curve.x, curve.y, 400):
+        y = curve.y[index]
+        if not math.isfinite(y):
+            # A gap says that there was no number here.
+            pen_down = False
+            continue
+        parts.append(f"{'L' if pen_down else 'M'}{across(curve.x[index]):.1f} {down(y):.1f}")  # type: ignore[operator]
+        pen_down = True
+    return "".join(parts)
+
+
+def _padded(low: float, high: float) -> tuple[float, float]:
+    if high == low:
+        pad = abs(low) * 0.1 or 1.0
+        return low - pad, high + pad
+    pad = (high - low) * 0.05
+    return low - pad, high + pad
+
+
+def dots(title: str, xs: Sequence[float], ys: Sequence[float], colors: Sequence[int], x_names: Sequence[str]) -> str:
+    """Return the picture of points joined by one line, each in the colour of its run."""
+    wide, high = 720, 260
+    line = _chart(Panel(title, [Curve(title, 9, xs, ys)]), wide, high, points=True, x_names=x_names)
+    left, right, top, bottom = 46, wide - 52, 22, high - 24
+    finite = [y for y in ys if math.isfinite(y)]
+    parts = []
+    if finite:
+        low, top_y = _padded(min(finite), max(finite))
+        first, span = min(xs), (max(xs) - min(xs)) or 1
+        for x, y, color in zip(xs, ys, colors, strict=True):
+            if math.isfinite(y):
+                share = (x - first) / span if max(xs) > first else 0.5
+                cx, cy = left + (right - left) * share, bottom - (bottom - top) * (y - low) / (top_y - low)
+                parts.append(f"<circle cx='{cx:.1f}' cy='{cy:.1f}' r='4' fill='{PALETTE[color]}'/>")
+    return (
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{wide}' height='{high}' "
+        f"viewBox='0 0 {wide} {high}'>{line}{''.join(parts)}</svg>"
+    )
+
+
+def curves_altair(
+    histories: Mapping[str, Mapping[str, tuple[Sequence[int], Sequence[float]]]], *, limit: int = 500
+) -> alt.Chart | alt.FacetChart:
+    """Return an Altair chart of curves: run name → metric → (steps, values), thinned.
+
+    Several metrics become one small chart each.
+    """
+    import altair as alt
+    import pandas as pd
+
+    run, metric, steps, values = [], [], [], []
+    for name, of_run in histories.items():
+        for key, (x, y) in of_run.items():
+            kept = thin(x, y, limit)
+            run += [name] * len(kept)
+            metric += [key] * len(kept)
+            steps += [x[index] for index in kept]
+            values += [y[index] for index in kept]
+    frame = pd.DataFrame({"run": run, "metric": metric, "step": steps, "value": values})
+    chart = (
+        alt.Chart(frame)
+        .mark_line(point=len(frame) <= 200)
+        .encode(
+            x=alt.X("step:Q"),
+            y=alt.Y("value:Q", scale=alt.Scale(zero=False)),
+            color=alt.Color("run:N", scale=alt.Scale(range=list(PALETTE))),
+            tooltip=["run:N", "metric:N", "step:Q", "value:Q"],
+        )
+    )
+    if len(set(metric)) > 1:
+        return chart.properties(width=260, height=180).facet("metric:N", columns=3).resolve_scale(y="independent")
+    return chart.properties(title=metric[0] if metric else "")

@@ -1,0 +1,108 @@
+"""How numbers, times and columns of text read; the front end's ``format.ts`` follows the same rules."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+STATUS_MARKS: Final = {"RUNNING": "●", "FINISHED": "✓", "FAILED": "✕", "KILLED": "■", "SCHEDULED": "○"}
+
+
+def number(value: float | None) -> str:
+    """Return a number with 4 significant digits; missing is empty, NaN says NaN.
+
+    Examples
+    --------
+    >>> [number(x) for x in (0.123456, 1234567.0, 3.0, 0.00001234, float("nan"), None)]
+    ['0.1235', '1.235e+06', '3', '1.234e-05', 'NaN', '']
+    """
+    if value is None:
+        return ""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if value == int(value) and abs(value) < 1e5:
+        return str(int(value))
+    return f"{value:.4g}"
+
+
+def json_number(value: float | None) -> float | int | str | None:
+    """Return a number as strict JSON can hold it."""
+    if value is None or math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+
+
+def duration(milliseconds: int | None) -> str:
+    """Return a length of time in its two largest units, such as ``2 min 5 s``."""
+    if milliseconds is None:
+        return ""
+    seconds = max(0, milliseconds) / 1000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes} min"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h"
+
+
+def moment(timestamp_ms: int | None) -> str:
+    """Return a time in the local zone, to the second."""
+    if timestamp_ms is None:
+        return ""
+    try:
+        return datetime.fromtimestamp(timestamp_ms / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except (OverflowError, ValueError, OSError):
+        return str(timestamp_ms)
+
+
+def status(word: str) -> str:
+    """Return a status with its mark."""
+    return f"{STATUS_MARKS.get(word, '?')} {word}"
+
+
+def one_line(text: str) -> str:
+    """Return stored text that cannot move a terminal's cursor or begin a new line."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def width(text: str) -> int:
+    """Return how many columns a text takes in a terminal."""
+    return sum(
+        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        for letter in text
+    )
+
+
+def columns(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[bool]) -> str:
+    """Return aligned columns of text; those that are empty throughout are left out."""
+    clean = [[one_line(cell) for cell in row] for row in (head, *rows)]
+    kept = [index for index in range(len(head)) if any(row[index] for row in clean[1:])] or [0]
+    wide = {index: max(width(row[index]) for row in clean) for index in kept}
+    lines = []
+    for row in clean:
+        cells = []
+        for index in kept:
+            gap = " " * (wide[index] - width(row[index]))
+            cells.append(gap + row[index] if right[index] else row[index] + gap)
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def counted(shown: int, total: int, what: str = "run") -> str:
+    """Return "12 of 480 runs", or "1 run" where all are shown."""
+    plural = what if total == 1 else f"{what}s"
+    return f"{total:,} {plural}" if shown == total else f"{shown:,} of {total:,} {plural}"
+
+
+def sorted_keys(mappings: Sequence[dict[str, Any] | Any]) -> list[str]:
+    """Return every key of several mappings, in alphabetical order."""
+    return sorted({key for mapping in mappings for key in mapping})

@@ -1,0 +1,295 @@
+"""The run table: runs as rows, what was logged as columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from tracknb.entities import ATTEMPT_TAG, CELL_GROUP_TAG, SOURCE_NAME_TAG, Run, evaluation_sets
+from tracknb.view import format as fmt
+from tracknb.view.base import PAYLOAD_LIMIT, VERSION, View, chip_texts, safe, set_texts, shown_tags
+from tracknb.view.chart import color_index
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HTML_ROWS: Final = 50
+_TEXT_COLUMNS: Final = 12
+_CELL: Final = 'style="text-align:left"'
+_NUMBER_CELL: Final = 'style="text-align:right"'
+
+
+class RunsView(View):
+    """What the run table and the trend share: runs, and the words about them."""
+
+    kind = ""
+
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        *,
+        experiments: Mapping[str, str],
+        title: str,
+        query: str,
+        total: int,
+        matched: int,
+        now_ms: int,
+    ) -> None:
+        super().__init__()
+        self.runs = tuple(runs)
+        self.title = title
+        self.query = query
+        self.total = total
+        self.matched = matched
+        self._experiments = dict(experiments)
+        self._now_ms = now_ms
+
+    @property
+    def selected(self) -> pd.DataFrame:
+        """The runs that are ticked in the interactive table, as ``search_runs`` gives them."""
+        return runs_frame([run for run in self.runs if run.info.run_id in self.selection])
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return all runs of the view, as ``search_runs`` gives them."""
+        return runs_frame(self.runs)
+
+    def headline(self) -> str:
+        """Return what is shown, such as "nyc-taxi: 12 of 480 runs (metrics.rmse < 4)"."""
+        asked = f" ({self.query})" if self.query else ""
+        return f"{self.title}: {fmt.counted(self.matched, self.total)}{asked}"
+
+    def empty_text(self) -> str:
+        """Return what to say, and to do, when no run is there."""
+        if self.total:
+            return f"{self.headline()}\nNo run matches. Loosen the filter, or leave it out."
+        name = next(iter(self._experiments.values())) if len(self._experiments) == 1 else "my-experiment"
+        return (
+            f"{self.title}: No runs found for this experiment.\n"
+            "Start one by putting this line above a cell:\n\n"
+            f"    %%track_run --experiment {fmt.one_line(name)}"
+        )
+
+    def payload(self) -> dict[str, Any]:
+        """Return the view's data; the oldest runs are left out where it would weigh too much."""
+        payload = self._payload_of(self.runs)
+        count = len(self.runs)
+        while count > 1 and len(json.dumps(payload)) > PAYLOAD_LIMIT:
+            # Weight grows about with the number of runs; a little less than the share fits.
+            share = PAYLOAD_LIMIT / len(json.dumps(payload))
+            count = max(1, min(count - 1, int(count * share * 0.95)))
+            payload = self._payload_of(self.runs[:count])
+        return payload
+
+    def _payload_of(self, runs: Sequence[Run]) -> dict[str, Any]:
+        left_out = self.matched - len(runs)
+        note = (
+            f"{left_out:,} older {'run is' if left_out == 1 else 'runs are'} left out of this output; "
+            "tracknb.search_runs() has them all."
+            if left_out > 0
+            else ""
+        )
+        return {
+            "version": VERSION,
+            "kind": self.kind,
+            "view": self.view_id,
+            "title": self.title,
+            "experiment": next(iter(self._experiments.values())) if len(self._experiments) == 1 else None,
+            "query": self.query,
+            "total": self.total,
+            "matched": self.matched,
+            "note": note,
+            "now": self._now_ms,
+            "tagFilter": [],
+            "evalFilter": [],
+            "data": self._data_of(runs),
+        }
+
+    def _data_of(self, runs: Sequence[Run]) -> dict[str, Any]:
+        infos = [run.info for run in runs]
+        tags = [run.data.tags for run in runs]
+        return {
+            "n": len(runs),
+            "id": [info.run_id for info in infos],
+            "name": [_sendable(info.run_name) for info in infos],
+            "status": [info.status for info in infos],
+            "start": [info.start_time for info in infos],
+            "end": [info.end_time for info in infos],
+            "lifecycle": [info.lifecycle_stage for info in infos],
+            "user": [_sendable(info.user_id) for info in infos],
+            "experiment": [self._experiments.get(info.experiment_id, info.experiment_id) for info in infos],
+            "source": [_sendable(item.get(SOURCE_NAME_TAG, "").rsplit("/", 1)[-1]) for item in tags],
+            "color": [color_index(info.run_id) for info in infos],
+            "group": [_sendable(item.get(CELL_GROUP_TAG, "")) for item in tags],
+            "attempt": [int(text) if (text := item.get(ATTEMPT_TAG, "")).isdecimal() else None for item in tags],
+            "tags": _coded_lists([[list(pair) for pair in shown_tags(item).items()] for item in tags]),
+            "evalSets": _coded_lists([list(evaluation_sets(item)) for item in tags]),
+            "metrics": [
+                {"key": key, "values": [fmt.json_number(run.data.metrics.get(key)) for run in runs]}
+                for key in fmt.sorted_keys([run.data.metrics for run in runs])
+            ],
+            "params": [
+                {"key": key, **_coded([run.data.params.get(key) for run in runs])}
+                for key in fmt.sorted_keys([run.data.params for run in runs])
+            ],
+        }
+
+
+class RunTable(RunsView):
+    """Runs as a table, the newest first; make one with ``tracknb.runs_table()``."""
+
+    kind = "runs"
+
+    @classmethod
+    def of(
+        cls,
+        runs: Sequence[Run],
+        *,
+        experiments: Mapping[str, str],
+        title: str,
+        query: str = "",
+        total: int,
+        matched: int | None = None,
+        now_ms: int,
+    ) -> Self:
+        """Return the table of runs.
+
+        Parameters
+        ----------
+        runs
+            The rows, the newest first.
+        experiments
+            Names by id.
+        title
+            What the runs have in common, such as the experiment's name.
+        query
+            The filter that chose them.
+        total, matched
+            How many runs there are before and after the filter; ``runs`` may be fewer.
+        now_ms
+            When this is drawn, in milliseconds since 1970.
+        """
+        return cls(
+            runs,
+            experiments=experiments,
+            title=title,
+            query=query,
+            total=total,
+            matched=len(runs) if matched is None else matched,
+            now_ms=now_ms,
+        )
+
+    def text(self, *, times: bool = False) -> str:
+        """Return aligned columns: status, name, evaluation set, tags, metrics, params."""
+        if not self.runs:
+            return self.empty_text()
+        head, right, cells = self._columns(times=times)
+        shown = self.runs[:_HTML_ROWS] if not times else self.runs
+        lines = [self.headline(), "", fmt.columns(head, [cells(run) for run in shown], right=right)]
+        if len(shown) < self.matched:
+            lines.append(f"and {self.matched - len(shown):,} more")
+        return "\n".join(lines)
+
+    def html(self) -> str:
+        """Return a plain table of the newest runs, every stored text escaped."""
+        if not self.runs:
+            return f"<pre>{safe(self.empty_text())}</pre>"
+        head, right, cells = self._columns(times=True)
+        shown = self.runs[:_HTML_ROWS]
+        heads = "".join(f"<th {_CELL}>{safe(word)}</th>" for word in head)
+        rows = "".join(
+            "<tr>"
+            + "".join(
+                f"<td {_NUMBER_CELL if number else _CELL}>{safe(cell)}</td>"
+                for cell, number in zip(cells(run), right, strict=True)
+            )
+            + "</tr>"
+            for run in shown
+        )
+        more = f"<p>and {self.matched - len(shown):,} more</p>" if len(shown) < self.matched else ""
+        return (
+            f"<p><b>{safe(self.headline())}</b></p>"
+            f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{more}"
+        )
+
+    def _columns(self, *, times: bool) -> tuple[list[str], list[bool], Callable[[Run], list[str]]]:
+        """Return heads, which of them hold numbers, and what makes a run's cells."""
+        metrics = fmt.sorted_keys([run.data.metrics for run in self.runs])[:_TEXT_COLUMNS]
+        params = fmt.sorted_keys([run.data.params for run in self.runs])[:_TEXT_COLUMNS]
+        several = len(self._experiments) > 1
+        head = ["status", "run", *(["experiment"] if several else [])]
+        head += ["start", "duration"] if times else []
+        head += ["evaluation set", "tags", *metrics, *params]
+        left = len(head) - len(metrics) - len(params)
+        right = [False] * left + [True] * len(metrics) + [False] * len(params)
+
+        def cells(run: Run) -> list[str]:
+            info = run.info
+            made = [fmt.status(info.status), info.run_name]
+            made += [self._experiments.get(info.experiment_id, info.experiment_id)] if several else []
+            if times:
+                end = info.end_time if info.end_time is not None else self._now_ms
+                made += [fmt.moment(info.start_time), fmt.duration(end - info.start_time)]
+            made += [set_texts(run.data.tags), " ".join(chip_texts(run.data.tags))]
+            made += [fmt.number(run.data.metrics.get(key)) for key in metrics]
+            return made + [run.data.params.get(key, "") for key in params]
+
+        return head, right, cells
+
+
+def runs_frame(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return runs as MLflow's ``search_runs`` does: one row each, one column per key.
+
+    Times are UTC; what a run lacks is NaN in ``metrics.`` and None in ``params.`` and
+    ``tags.`` columns.
+    """
+    import pandas as pd
+
+    infos = [run.info for run in runs]
+    data: dict[str, Any] = {
+        "run_id": [info.run_id for info in infos],
+        "experiment_id": [info.experiment_id for info in infos],
+        "status": [info.status for info in infos],
+        "artifact_uri": [info.artifact_uri for info in infos],
+        "start_time": pd.to_datetime([info.start_time for info in infos], unit="ms", utc=True),
+        "end_time": pd.to_datetime([info.end_time for info in infos], unit="ms", utc=True),
+    }
+    for key in dict.fromkeys(key for run in runs for key in run.data.metrics):
+        data[f"metrics.{key}"] = pd.Series([run.data.metrics.get(key) for run in runs], dtype="float64")
+    for place in ("params", "tags"):
+        held = [getattr(run.data, place) for run in runs]
+        for key in dict.fromkeys(key for mapping in held for key in mapping):
+            data[f"{place}.{key}"] = pd.Series([mapping.get(key) for mapping in held], dtype=object)
+    return pd.DataFrame(data)
+
+
+def _coded(values: Sequence[str | None]) -> dict[str, Any]:
+    """Return texts as codes into a dictionary; -1 where one is missing."""
+    codes: dict[str, int] = {}
+    return {
+        "codes": [-1 if value is None else codes.setdefault(_sendable(value), len(codes)) for value in values],
+        "dict": list(codes),
+    }
+
+
+def _coded_lists(lists: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    """Return lists of texts, or of pairs, as lists of codes into a dictionary."""
+    codes: dict[str, int] = {}
+    values = []
+    coded = []
+    for items in lists:
+        row = []
+        for item in items:
+            clean = [_sendable(part) for part in item] if isinstance(item, list) else _sendable(item)
+            mark = json.dumps(clean)
+            if mark not in codes:
+                codes[mark] = len(values)
+                values.append(clean)
+            row.append(codes[mark])
+        coded.append(row)
+    return {"dict": values, "codes": coded}
+
+
+def _sendable(text: str) -> str:
+    # Half of a surrogate pair cannot travel as UTF-8.
+    return text.encode("utf-8", "replace").decode()
