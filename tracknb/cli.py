@@ -60,7 +60,7 @@ click.version_option(__version__, message="tracknb %(version)s")(cli)
 def _demo(out: str, browser: bool, force: bool) -> None:
     """Write the first notebook, run it, show its runs and open it in JupyterLab."""
     notebook = demo.write(Path(out), force=force)
-    click.echo(f"{_as_typed(notebook)}: a model of taxi trip times, trained a few times over")
+    click.echo(f"{demo.as_typed(notebook)}: a model of taxi trip times, trained a few times over")
     cells = demo.cell_count(notebook)
     with click.progressbar(length=cells, label="Running its cells", file=sys.stderr) as bar:
         store = demo.execute(notebook, done=lambda: bar.update(1))
@@ -69,18 +69,12 @@ def _demo(out: str, browser: bool, force: bool) -> None:
     assert table is not None
     click.echo(table.text(times=True))
     click.echo()
-    click.echo(f"The same table again:  tracknb runs --store {_as_typed(store)}")
+    click.echo(f"The same table again:  {demo.command_word()} runs --store {demo.as_typed(store)}")
     if browser and demo.can_open_browser():
         click.echo("Opening JupyterLab; end it here with Ctrl+C.")
         demo.open_lab(notebook)
     else:
         click.echo(f"Open the notebook:     {demo.lab_command(notebook)}")
-
-
-def _as_typed(path: Path) -> str:
-    """Return a path as short as a person would type it here."""
-    shown = os.path.relpath(path)
-    return str(path) if shown.startswith("..") else shown
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,6 +10,7 @@ import importlib.util
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import webbrowser
@@ -49,7 +50,7 @@ def write(folder: Path, *, force: bool = False) -> Path:
         raise AlreadyExists(
             f"{target} is already there and stays as it is.\n"
             f"Open it:         {lab_command(target)}\n"
-            "Write it anew:   tracknb demo --force"
+            f"Write it anew:   {command_word()} demo --out {shlex.quote(as_typed(folder.resolve()))} --force"
         )
     notebook = json.loads(source().read_text(encoding="utf-8"))
     for cell in notebook["cells"]:
@@ -102,7 +103,7 @@ def execute(notebook: Path, *, done: Callable[[], None], timeout_seconds: int = 
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-    content = nbformat.read(notebook, as_version=4)
+    content = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call,unused-ignore]
     environment = {key: value for key, value in os.environ.items() if not key.startswith(_ELSEWHERE)}
     # What Jupyter Server sets for its kernels: the runs' source is then this notebook.
     environment["JPY_SESSION_NAME"] = str(notebook)
@@ -111,6 +112,8 @@ def execute(notebook: Path, *, done: Callable[[], None], timeout_seconds: int = 
         timeout=timeout_seconds,
         kernel_name="python3",
         resources={"metadata": {"path": str(notebook.parent)}},
+        # The kernel's own warnings would run through the progress bar.
+        extra_arguments=["--log-level=ERROR"],
         # Every panel ends as a static output; a saved widget beside it would be dead weight.
         store_widget_state=False,
         record_timing=False,
@@ -121,13 +124,28 @@ def execute(notebook: Path, *, done: Callable[[], None], timeout_seconds: int = 
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as problem:
         raise TracknbError(f"A cell of {notebook} did not finish; open it to see which.\n\n{problem}") from problem
     finally:
-        nbformat.write(content, notebook)
+        nbformat.write(content, notebook)  # type: ignore[no-untyped-call,unused-ignore]
     return notebook.with_name("tracknb.db")
 
 
 def lab_command(notebook: Path) -> str:
     """Return the line that opens a notebook in JupyterLab from here."""
-    return shlex.join([sys.executable, "-m", "jupyterlab", os.path.relpath(notebook)])
+    return shlex.join([as_typed(Path(sys.executable)), "-m", "jupyterlab", as_typed(notebook)])
+
+
+def command_word() -> str:
+    """Return how ``tracknb`` is called from here: without an activated environment, by its path."""
+    script = Path(sys.argv[0])
+    if script.stem != "tracknb" or shutil.which("tracknb") == str(script):
+        return "tracknb"
+    return shlex.quote(as_typed(script))
+
+
+def as_typed(path: Path) -> str:
+    """Return a path as short as a person would type it here."""
+    # Without following links: an environment's python is a link to another one.
+    shown = os.path.relpath(path)
+    return str(path) if shown.startswith("..") else shown
 
 
 def can_open_browser() -> bool:

@@ -105,6 +105,7 @@ class _Cell:
     run_tags: dict[str, str] = field(default_factory=dict)
     attempt: str | None = None
     previous: Run | None = None
+    on_run: Callable[[], None] | None = None
 
 
 class _State:
@@ -439,8 +440,12 @@ def _top() -> _Open | None:
 
 def _touch(opened: _Open) -> None:
     _state.live[opened.run.info.run_id] = opened.live
-    if _state.cell is not None:
-        _state.cell.touched[opened.run.info.run_id] = None
+    cell = _state.cell
+    if cell is not None:
+        first = not cell.touched
+        cell.touched[opened.run.info.run_id] = None
+        if first and cell.on_run is not None:
+            cell.on_run()
 
 
 def _end(opened: _Open, status: str, error: str | None = None, traceback: str | None = None) -> None:
@@ -499,6 +504,17 @@ def last_active_run() -> Run | None:
         return None
     here, run_id = _state.last
     return here.get_run(run_id)
+
+
+def last_experiment_id() -> str | None:
+    """Return the experiment of the run that was active last in the current store, or None."""
+    if _state.last is None or _state.last[0].tracking_uri != client().tracking_uri:
+        return None
+    here, run_id = _state.last
+    try:
+        return here.get_run(run_id).info.experiment_id
+    except NotFound:
+        return None
 
 
 def _needed() -> _Open:
@@ -880,14 +896,28 @@ def search_runs(
 # -- the notebook's door ------------------------------------------------------------------------
 
 
-def begin_cell(tags: Callable[[], Mapping[str, str]]) -> None:
-    """Say that a cell begins; ``tags`` is asked when a run starts in it."""
+def begin_cell(tags: Callable[[], Mapping[str, str]], on_run: Callable[[], None] | None = None) -> None:
+    """Say that a cell begins.
+
+    Parameters
+    ----------
+    tags
+        Asked for the cell's tags whenever a run starts in it.
+    on_run
+        Called when the cell touches its first run.
+    """
     try:
         _state.home_task = asyncio.current_task()
     except RuntimeError:
         _state.home_task = None
     _state.live = {run_id: opened.live for run_id, opened in _state.open.items()}
-    _state.cell = _Cell(tags)
+    _state.cell = _Cell(tags, on_run=on_run)
+
+
+def mute_cell() -> None:
+    """Say that the runs of the executed cell are not shown under it."""
+    if _state.cell is not None:
+        _state.cell.on_run = None
 
 
 def open_cell_run(
@@ -941,6 +971,12 @@ def _resumed_id(here: TrackingClient, resume: str) -> str:
 def cell_runs() -> tuple[str, ...]:
     """Return the ids of the runs that the executed cell started or logged to, in order."""
     return tuple(_state.cell.touched) if _state.cell is not None else ()
+
+
+def cell_runs_reader() -> Callable[[], tuple[str, ...]]:
+    """Return what gives the executed cell's runs, also after the cell has ended."""
+    cell = _state.cell
+    return lambda: tuple(cell.touched) if cell is not None else ()
 
 
 def end_cell(status: str, error: str | None = None, traceback: str | None = None) -> tuple[str, ...]:

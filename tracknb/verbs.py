@@ -123,10 +123,8 @@ def _trend(client: TrackingClient, query: str, query_option: str, metric: str | 
 @verb("experiments")
 def _experiments(client: TrackingClient) -> ExperimentList:
     """Show the experiments of the store, with how many runs each holds."""
-    found = client.search_experiments()
-    counts = {item.experiment_id: client.count_runs([item.experiment_id]) for item in found}
-    # Every store begins with a `Default` experiment; while nothing is in it, it is noise.
-    shown = [item for item in found if counts[item.experiment_id] or item.experiment_id != "0"]
+    shown = _in_use(client, client.search_experiments(max_results=None))
+    counts = {item.experiment_id: client.count_runs([item.experiment_id]) for item in shown}
     return ExperimentList.of(shown, counts=counts, last_runs=_last_runs(client, shown))
 
 
@@ -394,8 +392,14 @@ def _places(client: TrackingClient, wanted: Sequence[str], *, all_experiments: b
     if wanted:
         return dict(zip(experiment_ids_by_name(client, wanted), wanted, strict=True))
     current = None if all_experiments else _current_experiment(client)
-    found = [current] if current is not None else client.search_experiments(max_results=None)
+    found = [current] if current is not None else _in_use(client, client.search_experiments(max_results=None))
     return {item.experiment_id: item.name for item in found}
+
+
+def _in_use(client: TrackingClient, experiments: Sequence[Experiment]) -> list[Experiment]:
+    """Return experiments without ``Default``, which every store begins with, while it is empty."""
+    others = [item for item in experiments if item.experiment_id != "0"]
+    return others if others and client.count_runs(["0"]) == 0 else list(experiments)
 
 
 def _current_experiment(client: TrackingClient) -> Experiment | None:
@@ -406,9 +410,9 @@ def _current_experiment(client: TrackingClient) -> Experiment | None:
     if chosen != "0":
         return client.get_experiment(chosen)
     # `%%track_run --experiment` holds for its cell only; whoever looks next means what ran last.
-    last = fluent.last_active_run()
+    last = fluent.last_experiment_id()
     try:
-        return client.get_experiment(last.info.experiment_id) if last is not None else None
+        return client.get_experiment(last) if last is not None else None
     except NotFound:
         return None
 

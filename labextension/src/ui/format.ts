@@ -142,14 +142,6 @@ export function toCsv(rows: string[][]): string {
   return rows.map(row => row.map(csvCell).join(',')).join('\r\n') + '\r\n';
 }
 
-export const STATUS_MARK: Record<string, string> = {
-  RUNNING: '◐',
-  FINISHED: '●',
-  FAILED: '✕',
-  KILLED: '■',
-  SCHEDULED: '○'
-};
-
 /** The status as a word for people. */
 export function statusWord(status: string): string {
   return status ? status[0].toUpperCase() + status.slice(1).toLowerCase() : '';

@@ -1,0 +1,316 @@
+/** A small virtualised table: only the rows and columns in sight are in the page. */
+
+import type { Column, Sort } from './columns';
+import { button, h, uniqueId } from './dom';
+
+export const ROW_HEIGHT = 28;
+const CHECK_WIDTH = 32;
+const ROWS_IN_SIGHT = 14;
+const OVERSCAN = 2;
+/** Below this width nothing but the checkbox stays in place while scrolling sideways. */
+const PIN_FROM = 720;
+
+export interface GridOptions {
+  label: string;
+  renderCell(cell: HTMLElement, column: Column, row: number): void;
+  isSelected(row: number): boolean;
+  onToggle(row: number, selected: boolean): void;
+  onToggleAll(selected: boolean): void;
+  onSort(column: Column): void;
+}
+
+export interface Grid {
+  element: HTMLElement;
+  setColumns(columns: Column[], pinned: number): void;
+  setRows(rows: Uint32Array): void;
+  setSort(sort: Sort | undefined): void;
+  /** Draw again what is in sight: selection or chips have changed. */
+  refresh(): void;
+  destroy(): void;
+}
+
+export function createGrid(options: GridOptions): Grid {
+  const prefix = uniqueId();
+  let columns: Column[] = [];
+  let pinned = 0;
+  let lefts: number[] = [];
+  let totalWidth = 0;
+  let rows = new Uint32Array(0);
+  let sort: Sort | undefined;
+  let active = { row: 0, column: 0 };
+  let drawn = new Map<number, HTMLElement>();
+  let window_ = '';
+  let frame = 0;
+
+  const head = h('div', { class: 'tnb-head', role: 'row', 'aria-rowindex': '1' });
+  const body = h('div', { class: 'tnb-body', role: 'rowgroup' });
+  const headGroup = h('div', { role: 'rowgroup', style: 'display: contents' }, head);
+  const element = h(
+    'div',
+    { class: 'tnb-grid', role: 'grid', tabindex: '0', 'aria-label': options.label, 'aria-multiselectable': 'true' },
+    headGroup,
+    body
+  );
+
+  const all = h('input', { type: 'checkbox', 'aria-label': 'Select all runs shown' });
+  all.addEventListener('change', () => options.onToggleAll(all.checked));
+
+  const isPinned = (index: number) => index < pinned && (element.clientWidth || PIN_FROM) >= PIN_FROM;
+
+  function columnRange(): [number, number] {
+    const from = element.scrollLeft + CHECK_WIDTH;
+    const until = element.scrollLeft + (element.clientWidth || 900);
+    let first = 0;
+    while (first < columns.length - 1 && lefts[first] + columns[first].width < from) {
+      first += 1;
+    }
+    let last = first;
+    while (last < columns.length - 1 && lefts[last + 1] < until) {
+      last += 1;
+    }
+    return [first, last];
+  }
+
+  /** Put the cells of a row or of the header into it: pinned ones, a gap, those in sight. */
+  function fill(row: HTMLElement, range: [number, number], make: (index: number) => HTMLElement): void {
+    let reached = CHECK_WIDTH;
+    const add = (index: number, pin: boolean) => {
+      if (lefts[index] > reached) {
+        row.append(h('div', { role: 'presentation', style: `flex: none; width: ${lefts[index] - reached}px` }));
+      }
+      const cell = make(index);
+      cell.style.width = `${columns[index].width}px`;
+      cell.setAttribute('aria-colindex', String(index + 2));
+      if (pin) {
+        cell.classList.add('tnb-pin');
+        cell.style.left = `${lefts[index]}px`;
+      }
+      row.append(cell);
+      reached = lefts[index] + columns[index].width;
+    };
+    let index = 0;
+    for (; index < columns.length && isPinned(index); index++) {
+      add(index, true);
+    }
+    for (index = Math.max(index, range[0]); index <= range[1]; index++) {
+      add(index, false);
+    }
+  }
+
+  function drawHead(range: [number, number]): void {
+    const check = h('div', { class: 'tnb-cell tnb-pin', role: 'columnheader', 'aria-colindex': '1' }, all);
+    check.style.width = `${CHECK_WIDTH}px`;
+    check.style.left = '0';
+    const focused = head.contains(document.activeElement) ? document.activeElement?.getAttribute('data-column') : null;
+    head.replaceChildren(check);
+    head.style.width = `${totalWidth}px`;
+    fill(head, range, index => {
+      const column = columns[index];
+      const sorted = sort?.column === column.id ? (sort.descending ? 'descending' : 'ascending') : 'none';
+      const mark = sorted === 'none' ? '' : sorted === 'descending' ? ' ↓' : ' ↑';
+      const control = button(column.label + mark, () => options.onSort(column), {
+        title: `${column.label} (${column.group === 'Run' ? 'run' : column.group.toLowerCase()})`,
+        'data-column': column.id
+      });
+      return h(
+        'div',
+        { class: `tnb-cell${column.align === 'right' ? ' tnb-right' : ''}`, role: 'columnheader', 'aria-sort': sorted },
+        control
+      );
+    });
+    if (focused) {
+      for (const control of head.querySelectorAll<HTMLElement>('[data-column]')) {
+        if (control.getAttribute('data-column') === focused) {
+          control.focus({ preventScroll: true });
+        }
+      }
+    }
+  }
+
+  function drawRow(position: number, range: [number, number]): HTMLElement {
+    const row = rows[position];
+    const selected = options.isSelected(row);
+    const element = h('div', {
+      class: 'tnb-row',
+      role: 'row',
+      'aria-rowindex': String(position + 2),
+      'aria-selected': String(selected)
+    });
+    element.style.top = `${position * ROW_HEIGHT}px`;
+    element.style.width = `${totalWidth}px`;
+    const box = h('input', { type: 'checkbox', tabindex: '-1', 'aria-label': 'Select run' });
+    box.checked = selected;
+    box.addEventListener('change', () => options.onToggle(row, box.checked));
+    const check = h('div', { class: 'tnb-cell tnb-pin', role: 'gridcell', 'aria-colindex': '1' }, box);
+    check.style.width = `${CHECK_WIDTH}px`;
+    check.style.left = '0';
+    element.append(check);
+    fill(element, range, index => {
+      const column = columns[index];
+      const cell = h('div', {
+        class: `tnb-cell${column.align === 'right' ? ' tnb-right' : ''}`,
+        role: 'gridcell',
+        id: `${prefix}-${position}-${index}`
+      });
+      options.renderCell(cell, column, row);
+      return cell;
+    });
+    return element;
+  }
+
+  function draw(): void {
+    const range = columnRange();
+    const height = element.clientHeight || ROWS_IN_SIGHT * ROW_HEIGHT;
+    const first = Math.max(0, Math.floor(element.scrollTop / ROW_HEIGHT) - OVERSCAN);
+    const last = Math.min(rows.length - 1, Math.ceil((element.scrollTop + height) / ROW_HEIGHT) - 1 + OVERSCAN);
+    const now = `${range.join()}:${isPinned(0)}`;
+    if (now !== window_) {
+      window_ = now;
+      drawn.clear();
+      body.replaceChildren();
+      drawHead(range);
+    }
+    for (const [position, row] of drawn) {
+      if (position < first || position > last) {
+        row.remove();
+        drawn.delete(position);
+      }
+    }
+    let before: HTMLElement | null = null;
+    for (let position = last; position >= first; position--) {
+      let row = drawn.get(position);
+      if (!row) {
+        row = drawRow(position, range);
+        drawn.set(position, row);
+        // Rows stand in the page in their order, for those who hear them read.
+        body.insertBefore(row, before);
+      }
+      before = row;
+    }
+    markActive();
+  }
+
+  function redraw(): void {
+    window_ = '';
+    draw();
+    const chosen = rows.reduce((count, row) => count + Number(options.isSelected(row)), 0);
+    all.checked = chosen > 0 && chosen === rows.length;
+    all.indeterminate = chosen > 0 && chosen < rows.length;
+  }
+
+  function markActive(): void {
+    body.querySelector('.tnb-active')?.classList.remove('tnb-active');
+    const cell = drawn.get(active.row)?.querySelector<HTMLElement>(`[aria-colindex="${active.column + 2}"]`);
+    const focused = (element.getRootNode() as Document | ShadowRoot).activeElement === element;
+    if (cell && focused) {
+      cell.classList.add('tnb-active');
+      element.setAttribute('aria-activedescendant', cell.id);
+    } else {
+      element.removeAttribute('aria-activedescendant');
+    }
+  }
+
+  function reveal(): void {
+    const top = active.row * ROW_HEIGHT;
+    const height = element.clientHeight - ROW_HEIGHT;
+    if (top < element.scrollTop) {
+      element.scrollTop = top;
+    } else if (top + ROW_HEIGHT > element.scrollTop + height) {
+      element.scrollTop = top + ROW_HEIGHT - height;
+    }
+    if (!isPinned(active.column) && columns.length) {
+      const fixed = isPinned(0) && pinned < columns.length ? lefts[pinned] : CHECK_WIDTH;
+      const left = lefts[active.column];
+      if (left - fixed < element.scrollLeft) {
+        element.scrollLeft = left - fixed;
+      } else if (left + columns[active.column].width > element.scrollLeft + element.clientWidth) {
+        element.scrollLeft = left + columns[active.column].width - element.clientWidth;
+      }
+    }
+    draw();
+  }
+
+  function onKey(event: KeyboardEvent): void {
+    if (event.target !== element || !rows.length || event.altKey || event.metaKey) {
+      return;
+    }
+    const page = Math.max(1, Math.floor(element.clientHeight / ROW_HEIGHT) - 2);
+    const moves: Record<string, [number, number]> = {
+      ArrowDown: [1, 0],
+      ArrowUp: [-1, 0],
+      ArrowLeft: [0, -1],
+      ArrowRight: [0, 1],
+      PageDown: [page, 0],
+      PageUp: [-page, 0],
+      Home: event.ctrlKey ? [-rows.length, -columns.length] : [0, -columns.length],
+      End: event.ctrlKey ? [rows.length, columns.length] : [0, columns.length]
+    };
+    const move = moves[event.key];
+    if (move) {
+      active = {
+        row: Math.max(0, Math.min(rows.length - 1, active.row + move[0])),
+        column: Math.max(0, Math.min(columns.length - 1, active.column + move[1]))
+      };
+      reveal();
+    } else if (event.key === ' ') {
+      const row = rows[active.row];
+      options.onToggle(row, !options.isSelected(row));
+    } else {
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  const schedule = () => {
+    if (!frame) {
+      frame = requestAnimationFrame(() => {
+        frame = 0;
+        draw();
+      });
+    }
+  };
+  element.addEventListener('scroll', schedule, { passive: true });
+  element.addEventListener('keydown', onKey);
+  element.addEventListener('focus', markActive);
+  element.addEventListener('blur', markActive);
+  const observer = typeof ResizeObserver === 'undefined' ? undefined : new ResizeObserver(schedule);
+  observer?.observe(element);
+
+  return {
+    element,
+    setColumns(next, pin) {
+      columns = next;
+      pinned = pin;
+      lefts = [];
+      totalWidth = CHECK_WIDTH;
+      for (const column of columns) {
+        lefts.push(totalWidth);
+        totalWidth += column.width;
+      }
+      body.style.width = `${totalWidth}px`;
+      element.setAttribute('aria-colcount', String(columns.length + 1));
+      active.column = Math.min(active.column, Math.max(0, columns.length - 1));
+      redraw();
+    },
+    setRows(next) {
+      rows = Uint32Array.from(next);
+      active.row = 0;
+      // Two more pixels for the border, and room for a sideways scroll bar.
+      element.style.maxHeight = `${(ROWS_IN_SIGHT + 1) * ROW_HEIGHT + 2}px`;
+      body.style.height = `${rows.length * ROW_HEIGHT}px`;
+      element.setAttribute('aria-rowcount', String(rows.length + 1));
+      element.scrollTop = 0;
+      redraw();
+    },
+    setSort(next) {
+      sort = next;
+    },
+    refresh: redraw,
+    destroy() {
+      cancelAnimationFrame(frame);
+      observer?.disconnect();
+      drawn = new Map();
+    }
+  };
+}

@@ -1,0 +1,78 @@
+/** What both kinds of charts need from uPlot. */
+
+import uPlot from 'uplot';
+import { formatNumber } from './format';
+import { chartColors } from './theme';
+
+/** A tick: four digits would be too wide when short ones do. */
+export function tick(value: number): string {
+  if (value === null || value === undefined) {
+    return '';
+  }
+  const size = Math.abs(value);
+  if (size !== 0 && (size >= 1e5 || size < 1e-3)) {
+    return value.toExponential(1).replace('e+', 'e').replace(/\.0e/, 'e').replace(/-/g, '−');
+  }
+  return String(Number(value.toPrecision(6))).replace('-', '−');
+}
+
+const FONT = '11px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif';
+
+/** Axes in the theme's colours; the width of the left one follows its longest tick. */
+export function axes(element: Element, time: boolean): uPlot.Axis[] {
+  const colors = chartColors(element);
+  const common = {
+    stroke: () => chartColors(element).text,
+    font: FONT,
+    grid: { stroke: () => chartColors(element).line, width: 1 },
+    ticks: { show: false },
+    border: { show: false }
+  };
+  void colors;
+  return [
+    { ...common, size: 24, gap: 4, space: time ? 72 : 44, ...(time ? {} : { values: (_: uPlot, ticks: number[]) => ticks.map(tick) }) },
+    {
+      ...common,
+      gap: 4,
+      space: 28,
+      values: (_: uPlot, ticks: number[]) => ticks.map(tick),
+      size: (_: uPlot, values: string[] | null) =>
+        Math.max(28, 10 + 6.6 * Math.max(0, ...(values ?? []).map(text => text.length)))
+    }
+  ];
+}
+
+/** A y range with room, also when all values are equal. */
+export function padded(_: uPlot, low: number | null, high: number | null): uPlot.Range.MinMax {
+  if (low === null || high === null || !Number.isFinite(low) || !Number.isFinite(high)) {
+    return [0, 1];
+  }
+  const room = (high - low) * 0.08 || Math.abs(high) * 0.1 || 1;
+  return [low - room, high + room];
+}
+
+/** An x range that is never a point. */
+export function spread(room: number): uPlot.Range.Function {
+  return (_: uPlot, low: number, high: number): uPlot.Range.MinMax =>
+    low === null || high === null ? [0, 1] : low === high ? [low - room, high + room] : [low, high];
+}
+
+/** Follow the width of an element; answers with a function that stops. */
+export function followWidth(element: HTMLElement, onWidth: (width: number) => void): () => void {
+  if (typeof ResizeObserver === 'undefined') {
+    return () => undefined;
+  }
+  let last = 0;
+  const observer = new ResizeObserver(entries => {
+    const width = Math.floor(entries[entries.length - 1].contentRect.width);
+    if (width > 0 && width !== last) {
+      last = width;
+      // Resizing inside the callback would make the observer complain.
+      requestAnimationFrame(() => onWidth(width));
+    }
+  });
+  observer.observe(element);
+  return () => observer.disconnect();
+}
+
+export { formatNumber, uPlot };

@@ -1,0 +1,38 @@
+/** A payload to the view that it asks for. */
+
+import { h } from './dom';
+import { panelView } from './panel';
+import { runsView } from './runs';
+import { makeRoot } from './theme';
+import { trendView } from './trend';
+import { VERSION, type Callbacks, type Payload, type View } from './types';
+
+/** The text form: for payloads that a newer tracknb has written, or that are damaged. */
+function textView(text: string): View {
+  const root = makeRoot();
+  root.element.append(h('pre', {}, text));
+  return { element: root.element, destroy: root.destroy };
+}
+
+export function createView(payload: unknown, callbacks: Callbacks = {}): View {
+  const fields = (payload ?? {}) as Partial<Payload>;
+  const text = typeof fields.text === 'string' ? fields.text : '';
+  if (typeof fields.version !== 'number' || fields.version > VERSION) {
+    return textView(text || 'A newer tracknb has written this output. Update tracknb to see it.');
+  }
+  try {
+    switch (fields.kind) {
+      case 'runs':
+        return runsView(payload as never, callbacks);
+      case 'trend':
+        return trendView(payload as never, callbacks);
+      case 'panel':
+        return panelView(payload as never);
+      default:
+        return textView(text || 'This tracknb does not know this kind of output.');
+    }
+  } catch (error) {
+    console.error('tracknb: this output could not be drawn', error);
+    return textView(text || 'This output could not be drawn.');
+  }
+}

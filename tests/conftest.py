@@ -1,0 +1,42 @@
+"""What most tests need: a store of their own, and a real IPython shell."""
+
+from __future__ import annotations
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+import tracknb
+from tracknb import client, fluent
+
+
+@pytest.fixture
+def store_path(tmp_path):
+    """Where the test's store will be; nothing is there yet."""
+    folder = tmp_path / "store"
+    folder.mkdir()
+    return folder / "runs.db"
+
+
+@pytest.fixture
+def store(store_path, monkeypatch):
+    """A store of the test's own, in a process that has tracked nothing yet."""
+    for variable in ("TRACKNB_TRACKING_URI", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(fluent, "_state", fluent._State())
+    tracknb.set_tracking_uri(f"sqlite:///{store_path}")
+    yield store_path
+    while tracknb.active_run() is not None:
+        tracknb.end_run()
+    client.close_stores()
+    tracknb.set_tracking_uri(None)
+
+
+@pytest.fixture
+def shell(store, tmp_path, monkeypatch):
+    """A real IPython shell with tracknb loaded and a store of its own."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
+    shell.run_line_magic("load_ext", "tracknb")
+    yield shell
+    shell.run_line_magic("unload_ext", "tracknb")

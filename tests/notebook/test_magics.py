@@ -1,0 +1,253 @@
+"""``%%track_run`` in a real IPython shell: the cell stays the user's own, and its run is kept."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+import tracknb
+from tracknb.errors import InvalidValue
+
+
+def runs_of(experiment="nyc-taxi"):
+    return tracknb.search_runs(experiment_names=[experiment], output_format="list")
+
+
+def run_cell(shell, source):
+    return shell.run_cell(source, store_history=True)
+
+
+def test_a_tracked_cell_is_one_finished_run_and_its_names_live_on(shell):
+    outcome = run_cell(
+        shell,
+        "%%track_run --experiment nyc-taxi --name first --tag stage=candidate --param lr=0.1 "
+        "--eval-set v1 --note 'a note'\n"
+        "import tracknb\n"
+        "for epoch in range(3):\n"
+        "    tracknb.log_metric('loss', 1 / (1 + epoch), step=epoch)\n"
+        "answer = 42",
+    )
+
+    assert outcome.success
+    assert shell.user_ns["answer"] == 42
+    [run] = runs_of()
+    assert (run.info.run_name, run.info.status) == ("first", "FINISHED")
+    assert run.data.params == {"lr": "0.1"}
+    assert run.data.tags["stage"] == "candidate"
+    assert run.data.tags["mlflow.backstage.evaluation_set"] == "v1"
+    assert run.data.tags["mlflow.note.content"] == "a note"
+    assert run.data.tags["mlflow.source.type"] == "NOTEBOOK"
+    assert "loss" in run.data.tags["tracknb.source.cell"]
+    assert len(tracknb.get_metric_history(run.info.run_id, "loss")) == 3
+
+
+def test_a_cell_that_raises_leaves_a_failed_run_with_its_source_and_traceback(shell):
+    """A crash is a result too: the run is kept, and with it the code that crashed."""
+    outcome = run_cell(shell, "%%track_run --experiment nyc-taxi\nfare = 12\nfare / 0")
+
+    assert isinstance(outcome.error_in_exec, ZeroDivisionError)
+    [run] = runs_of()
+    assert run.info.status == "FAILED"
+    assert run.info.end_time is not None
+    assert run.data.tags["tracknb.error"] == "ZeroDivisionError: division by zero"
+    assert "line 3" in run.data.tags["tracknb.traceback"]
+    assert run.data.tags["tracknb.source.cell"].endswith("fare = 12\nfare / 0")
+    run_cell(shell, "%%track_run --experiment nyc-taxi\npass")
+    assert sorted(run.info.status for run in runs_of()) == ["FAILED", "FINISHED"]
+
+
+def test_an_interrupt_kills_the_run(shell):
+    run_cell(shell, "%%track_run --experiment nyc-taxi\nraise KeyboardInterrupt")
+    assert [run.info.status for run in runs_of()] == ["KILLED"]
+
+
+def test_a_syntax_error_opens_no_run(shell):
+    run_cell(shell, "%%track_run --experiment nyc-taxi\nfor for for")
+    assert tracknb.get_experiment_by_name("nyc-taxi") is None
+
+
+def test_the_last_expression_is_the_cells_result(shell):
+    assert run_cell(shell, "%%track_run --experiment nyc-taxi\n1 + 1").result == 2
+
+
+def test_top_level_await_works(shell):
+    outcome = run_cell(
+        shell,
+        "%%track_run --experiment nyc-taxi\n"
+        "import asyncio, tracknb\n"
+        "await asyncio.sleep(0)\n"
+        "tracknb.log_metric('a', 1)",
+    )
+    assert outcome.success
+    assert runs_of()[0].data.metrics == {"a": 1.0}
+
+
+def test_a_second_magic_on_the_next_line_works(shell, capsys):
+    outcome = run_cell(shell, "%%track_run --experiment nyc-taxi\n%%time\nx = 5")
+
+    assert outcome.success
+    assert shell.user_ns["x"] == 5
+    assert "Wall time" in capsys.readouterr().out
+    assert [run.info.status for run in runs_of()] == ["FINISHED"]
+
+
+def test_running_a_cell_again_is_a_new_attempt_that_says_what_changed(shell):
+    cell = "%%track_run --experiment nyc-taxi\nimport tracknb\ntracknb.log_param('lr', {lr})\n"
+    for lr in (0.1, 0.1, 0.2):
+        shell.run_cell(cell.format(lr=lr), store_history=True, cell_id="cell-1")
+
+    newest, *_ = runs = runs_of()
+    assert [run.data.tags["tracknb.attempt"] for run in runs] == ["3", "2", "1"]
+    assert len({run.data.tags["tracknb.source.group"] for run in runs}) == 1
+    assert newest.data.params == {"lr": "0.2"}
+
+
+def test_resume_last_continues_the_cells_newest_run(shell):
+    cell = "%%track_run --experiment nyc-taxi {more}\nimport tracknb\ntracknb.log_metric('a', {step}, step={step})"
+    shell.run_cell(cell.format(more="", step=0), store_history=True, cell_id="c")
+    shell.run_cell(cell.format(more="--resume last", step=1), store_history=True, cell_id="c")
+
+    [run] = runs_of()
+    assert [point.step for point in tracknb.get_metric_history(run.info.run_id, "a")] == [0, 1]
+    assert run.info.status == "FINISHED"
+
+
+def test_a_bare_log_call_makes_a_run_that_ends_with_its_cell(shell):
+    run_cell(shell, "import tracknb\ntracknb.set_experiment('nyc-taxi')\ntracknb.log_metric('a', 1)")
+
+    [run] = runs_of()
+    assert run.info.status == "FINISHED"
+    assert tracknb.active_run() is None
+
+
+def test_a_run_that_start_run_left_open_lives_on_into_the_next_cell(shell):
+    run_cell(shell, "import tracknb\ntracknb.set_experiment('nyc-taxi')\ntracknb.start_run()")
+    run_cell(shell, "tracknb.log_metric('a', 1)")
+    run_cell(shell, "tracknb.end_run()")
+
+    [run] = runs_of()
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics == {"a": 1.0}
+
+
+def test_a_loop_of_runs_in_a_tracked_cell_makes_just_these_runs(shell, capsys):
+    run_cell(
+        shell,
+        "%%track_run --experiment nyc-taxi --tag sweep=yes\n"
+        "import tracknb\n"
+        "for number in range(20):\n"
+        "    with tracknb.start_run(run_name=f'r{number}'):\n"
+        "        tracknb.log_metric('a', number)",
+    )
+
+    runs = runs_of()
+    assert {run.info.run_name for run in runs} == {f"r{number}" for number in range(20)}
+    assert {run.data.tags["sweep"] for run in runs} == {"yes"}
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert capsys.readouterr().out.count("20 runs") == 1
+
+
+def test_nested_cells_do_not_end_the_outer_run(shell):
+    run_cell(
+        shell,
+        "%%track_run --experiment nyc-taxi\n"
+        "import tracknb\n"
+        "get_ipython().run_cell('inner = 1')\n"
+        "tracknb.log_metric('after', 1)",
+    )
+    [run] = runs_of()
+    assert run.data.metrics == {"after": 1.0}
+
+
+def test_a_store_for_one_cell(shell, tmp_path):
+    run_cell(shell, f"%%track_run --experiment nyc-taxi --store {tmp_path}/other.db\npass")
+
+    assert tracknb.get_experiment_by_name("nyc-taxi") is None
+    assert tracknb.MlflowClient(f"{tmp_path}/other.db").get_experiment_by_name("nyc-taxi") is not None
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        ("--experimnt x", "Did you mean '--experiment'?"),
+        ("--tag novalue", "'novalue' is no key=value"),
+        ("--name 'open", "No closing quotation"),
+        ("--resume 00000000000000000000000000000000", "No run has the id"),
+    ],
+)
+def test_a_wrong_option_is_one_clear_message_and_the_cell_does_not_run(shell, line, part):
+    outcome = run_cell(shell, f"%%track_run {line}\nran = True")
+
+    assert part in str(outcome.error_in_exec)
+    assert "ran" not in shell.user_ns
+    assert len(str(outcome.error_in_exec).splitlines()) == 1
+
+
+def test_loading_twice_is_once_and_unloading_leaves_nothing(shell):
+    before = len(shell.events.callbacks["pre_run_cell"])
+    shell.run_line_magic("load_ext", "tracknb")
+    shell.run_line_magic("reload_ext", "tracknb")
+    assert len(shell.events.callbacks["pre_run_cell"]) == before
+    run_cell(shell, "%%track_run --experiment nyc-taxi\npass")
+    assert len(runs_of()) == 1
+
+    shell.run_line_magic("unload_ext", "tracknb")
+    held = [callback for callbacks in shell.events.callbacks.values() for callback in callbacks]
+    assert not [callback for callback in held if "tracknb" in getattr(callback, "__module__", "")]
+    assert "track" not in shell.magics_manager.magics["line"]
+    assert "track_run" not in shell.magics_manager.magics["cell"]
+    run_cell(shell, "%%track_run --experiment nyc-taxi\npass")
+    assert len(runs_of()) == 1
+    shell.run_line_magic("load_ext", "tracknb")
+
+
+def test_the_source_names_its_commit(shell, tmp_path, monkeypatch):
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    for arguments in (["init", "-q", "-b", "main"], ["commit", "-q", "--allow-empty", "-m", "x"]):
+        subprocess.run([*git, *arguments], check=True)
+    subprocess.run(["git", "remote", "add", "origin", "https://adam:secret@example.org/taxi.git"], check=True)
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    monkeypatch.setenv("JPY_SESSION_NAME", str(work / "taxi.ipynb"))
+    run_cell(shell, "%%track_run --experiment nyc-taxi\npass")
+
+    [run] = runs_of()
+    assert run.data.tags["mlflow.source.name"].endswith("taxi.ipynb")
+    assert run.data.tags["mlflow.source.git.commit"] == commit
+    assert run.data.tags["mlflow.source.git.branch"] == "main"
+    assert run.data.tags["mlflow.source.git.repoURL"] == "https://example.org/taxi.git"
+    assert run.data.tags["tracknb.source.git.dirty"] == "false"
+
+
+def test_a_key_in_the_cell_reaches_no_store(shell, store_path):
+    run_cell(shell, "%%track_run --experiment nyc-taxi\nAPI_KEY = 'sk-abcdefghijklmnopqrstuv'\n1 / 0")
+    tracknb.client.close_stores()
+
+    assert b"abcdefghijklmnop" not in store_path.read_bytes()
+
+
+def test_track_shows_the_runs_and_says_what_it_does_not_know(shell, monkeypatch):
+    run_cell(shell, "%%track_run --experiment nyc-taxi --name one\npass")
+    table = shell.run_line_magic("track", "runs nyc-taxi")
+
+    assert "one" in table.text()
+    assert [run.info.run_name for run in shell.run_line_magic("track", "").runs] == ["one"]
+    with pytest.raises(InvalidValue, match="Did you mean 'runs'"):
+        shell.run_line_magic("track", "rums")
+
+
+def test_a_failure_of_tracking_warns_once_and_leaves_the_cell_alone(shell, store_path):
+    run_cell(shell, "import tracknb; tracknb.set_experiment('nyc-taxi')")
+    with pytest.warns(RuntimeWarning, match="could not track") as caught:
+        for _ in range(2):
+            outcome = run_cell(
+                shell,
+                "run = tracknb.start_run()\ntracknb.log_metric('a', 1)\n"
+                f"import os; os.rename({str(store_path)!r}, {str(store_path)!r} + '.away')\n1 / 0",
+            )
+            assert isinstance(outcome.error_in_exec, ZeroDivisionError)
+            store_path.with_name("runs.db.away").rename(store_path)
+    assert len([item for item in caught if "could not track" in str(item.message)]) == 1

@@ -1,0 +1,1 @@
+"""tracknb in a kernel: the magics, the panel under a cell, and the widgets."""

@@ -1,0 +1,183 @@
+"""One kernel's tracking: which cell runs, which runs belong to it, and how it ended.
+
+It hangs on IPython's own events, and never changes what a cell does. A failure of ours
+warns once per kernel and steps aside.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import traceback
+import warnings
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tracknb import fluent
+from tracknb.capture import environment, git, secrets, source
+from tracknb.entities import (
+    CELL_GROUP_TAG,
+    CELL_ID_TAG,
+    CELL_TAG,
+    EXECUTION_COUNT_TAG,
+    PLATFORM_TAG,
+    PYTHON_TAG,
+    SOURCE_NAME_TAG,
+    SOURCE_TYPE_TAG,
+    RunStatus,
+)
+from tracknb.errors import TracknbError
+from tracknb.notebook import magics, widgets
+from tracknb.validation import MAX_TAG_VALUE
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
+
+    from tracknb.notebook.live import LivePanel
+
+
+class Session:
+    """The tracking of one shell."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.shell = shell
+        self._depth = 0
+        self._panel: LivePanel | None = None
+        self._warned = False
+
+    def register(self) -> None:
+        """Hang the hooks and magics into the shell."""
+        self.shell.input_transformers_cleanup.append(magics.transform)
+        self.shell.events.register("pre_run_cell", self.pre_run_cell)
+        self.shell.events.register("post_run_cell", self.post_run_cell)
+        self.shell.register_magic_function(magics.track, "line", "track")
+        self.shell.register_magic_function(magics.track_run_help, "cell", "track_run")
+        self.shell.register_magic_function(self.open_run, "line", magics.OPENER_MAGIC)
+        widgets.listen(self.shell)
+
+    def unregister(self) -> None:
+        """Take every hook and magic back."""
+        transformers = self.shell.input_transformers_cleanup
+        transformers[:] = [item for item in transformers if item is not magics.transform]
+        for name, callback in (("pre_run_cell", self.pre_run_cell), ("post_run_cell", self.post_run_cell)):
+            if callback in self.shell.events.callbacks[name]:
+                self.shell.events.unregister(name, callback)
+        for kind, name in (("line", "track"), ("cell", "track_run"), ("line", magics.OPENER_MAGIC)):
+            self.shell.magics_manager.magics[kind].pop(name, None)
+        widgets.stop_listening(self.shell)
+
+    # -- the life of a cell -----------------------------------------------------------
+
+    def pre_run_cell(self, info: ExecutionInfo) -> None:
+        """Note that a cell begins."""
+        # A cell that runs another one, by %run or run_cell, is still the cell.
+        self._depth += 1
+        if self._depth > 1:
+            return
+        self._panel = None
+        self._guarded(lambda: fluent.begin_cell(lambda: self._tags_of(info), on_run=self._show_panel))
+
+    def post_run_cell(self, result: ExecutionResult) -> None:
+        """End the runs of the cell with what happened, and show their final form."""
+        # The cell that loads the extension ends here without having begun.
+        self._depth -= 1
+        if self._depth != 0:
+            self._depth = max(0, self._depth)
+            return
+        status, error, text = _outcome(result)
+        self._guarded(lambda: fluent.end_cell(status, error, text))
+        panel, self._panel = self._panel, None
+        if panel is not None:
+            self._guarded(panel.finish)
+
+    def open_run(self, line: str) -> None:
+        """Open the run of a ``%%track_run`` cell."""
+        options = magics.parse_line(line)
+        if options is None:
+            return
+        if not options.display:
+            fluent.mute_cell()
+        fluent.open_cell_run(
+            experiment=options.experiment,
+            run_name=options.name,
+            tags=options.tags,
+            params=options.params,
+            description=options.note,
+            nested=options.nested,
+            parent_run_id=options.parent,
+            resume=options.resume,
+            store=options.store,
+        )
+
+    def _show_panel(self) -> None:
+        """Begin the panel; called when the cell gets its first run."""
+        from tracknb.notebook.live import LivePanel
+
+        if self._panel is None:
+            ids = fluent.cell_runs_reader()
+            self._panel = LivePanel(self.shell, lambda: fluent.snapshot(ids()))
+            self._guarded(self._panel.start)
+
+    def _tags_of(self, info: ExecutionInfo) -> Mapping[str, str]:
+        notebook = source.notebook_path(self.shell.user_ns)
+        cell_id = getattr(info, "cell_id", None)
+        text = secrets.mask(str(info.raw_cell))
+        # Without an id, as in a console, the cell's first line stands for it.
+        place = cell_id or hashlib.sha256(text.partition("\n")[0].encode()).hexdigest()[:12]
+        tags = {
+            SOURCE_NAME_TAG: notebook,
+            SOURCE_TYPE_TAG: "NOTEBOOK",
+            CELL_TAG: _shortened(text),
+            EXECUTION_COUNT_TAG: str(self.shell.execution_count),
+            CELL_GROUP_TAG: f"{notebook}#{place}",
+            PYTHON_TAG: environment.python_version(),
+            PLATFORM_TAG: environment.platform_name(),
+        }
+        if cell_id:
+            tags[CELL_ID_TAG] = str(cell_id)
+        return tags | fluent.git_tags(git.facts(os.path.dirname(notebook) or os.getcwd()))
+
+    def _guarded(self, step: Callable[[], Any]) -> None:
+        """Do a step of ours; the cell is never the worse for it."""
+        try:
+            step()
+        except Exception as problem:
+            if not self._warned:
+                self._warned = True
+                told = str(problem) if isinstance(problem, TracknbError) else f"{type(problem).__name__}: {problem}"
+                warnings.warn(f"tracknb could not track this cell: {told}", RuntimeWarning, stacklevel=2)
+
+
+def _outcome(result: ExecutionResult) -> tuple[str, str | None, str | None]:
+    """Return how a cell ended: status, the error's line and its traceback."""
+    error = result.error_before_exec or result.error_in_exec
+    if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+        return RunStatus.FINISHED, None, None
+    status = RunStatus.KILLED if isinstance(error, KeyboardInterrupt) else RunStatus.FAILED
+    line = "".join(traceback.format_exception_only(error)).strip()
+    return status, secrets.mask(line), secrets.mask("".join(traceback.format_exception(error)))
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= MAX_TAG_VALUE:
+        return text
+    left_out = f"\n# ... {len(text) - MAX_TAG_VALUE + 60} characters are left out here ...\n"
+    half = (MAX_TAG_VALUE - len(left_out)) // 2
+    return text[:half] + left_out + text[-half:]
+
+
+_sessions: dict[int, Session] = {}
+
+
+def load(shell: InteractiveShell) -> None:
+    """Give a shell the magics and hooks; twice is once."""
+    if id(shell) not in _sessions:
+        session = _sessions[id(shell)] = Session(shell)
+        session.register()
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take everything back."""
+    session = _sessions.pop(id(shell), None)
+    if session is not None:
+        session.unregister()

@@ -1,0 +1,86 @@
+"""The widget that draws a view, and the line on which a view hears what is ticked in it.
+
+Imported only where a widget is shown: anywidget and ipywidgets cost half a second.
+"""
+
+from __future__ import annotations
+
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tracknb.view.base import View
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+COMM_TARGET: Final = "tracknb.view"
+_SCRIPT: Final = Path(__file__).parent / "static" / "widget.js"
+
+_views: weakref.WeakValueDictionary[str, View] = weakref.WeakValueDictionary()
+
+
+def register(view: View) -> None:
+    """Let a view that is being displayed hear what is ticked in it."""
+    _views[view.view_id] = view
+
+
+def make_widget(payload: dict[str, Any]) -> Any:
+    """Return a widget that draws a payload; its ``selected`` trait holds run ids.
+
+    Raises
+    ------
+    ImportError
+        anywidget is not installed.
+    """
+    import anywidget
+    import traitlets
+
+    class TrackView(anywidget.AnyWidget):
+        """A view of runs."""
+
+        _esm = _SCRIPT
+        view = traitlets.Dict().tag(sync=True)
+        selected = traitlets.List().tag(sync=True)
+
+    return TrackView(view=payload)
+
+
+def listen(shell: InteractiveShell) -> None:
+    """Register the comm target on which our JupyterLab renderer tells what is ticked."""
+    manager = _comm_manager(shell)
+    if manager is not None:
+        manager.register_target(COMM_TARGET, _opened)
+
+
+def stop_listening(shell: InteractiveShell) -> None:
+    """Take the comm target back."""
+    manager = _comm_manager(shell)
+    if manager is not None and COMM_TARGET in manager.targets:
+        manager.unregister_target(COMM_TARGET, _opened)
+
+
+def _comm_manager(shell: InteractiveShell) -> Any:
+    kernel = getattr(shell, "kernel", None)
+    return getattr(kernel, "comm_manager", None)
+
+
+def _opened(comm: Any, message: Any) -> None:
+    view_id = _data_of(message).get("view")
+
+    @comm.on_msg  # type: ignore[untyped-decorator]
+    def told(message: Any) -> None:
+        select(view_id, _data_of(message).get("selected"))
+
+
+def _data_of(message: Any) -> dict[str, Any]:
+    content = message.get("content") if isinstance(message, dict) else None
+    data = content.get("data") if isinstance(content, dict) else None
+    return data if isinstance(data, dict) else {}
+
+
+def select(view_id: Any, run_ids: Any) -> None:
+    """Tell a view which runs are ticked; what is malformed is passed over."""
+    view = _views.get(view_id) if isinstance(view_id, str) else None
+    if view is not None and isinstance(run_ids, list) and all(isinstance(item, str) for item in run_ids):
+        view.selection = tuple(run_ids)
