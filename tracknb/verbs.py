@@ -497,7 +497,7 @@ def _named_run(client: TrackingClient, text: str) -> Run:
     if beginning:
         raise InvalidValue(f"{len(beginning)} runs have an id that begins with '{text}'. Write more of it.")
     near = difflib.get_close_matches(text, seen, n=1)
-    hint = f" Did you mean '{near[0]}'?" if near else " The ids stand in: tracknb runs --json"
+    hint = f" Did you mean '{near[0]}'?" if near else " A run is named by its id, the beginning of one, or its name."
     raise NotFound(f"No run is called '{text}', and no run's id begins so.{hint}")
 
 
