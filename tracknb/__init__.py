@@ -129,13 +129,13 @@ def __getattr__(name: str) -> Any:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Give a shell ``%%track_run`` and ``%track``; called by ``%load_ext tracknb``."""
-    from tracknb.notebook import session
+    from tracknb.notebook.session import load
 
-    session.load(shell)
+    load(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take everything back; called by ``%unload_ext tracknb``."""
-    from tracknb.notebook import session
+    from tracknb.notebook.session import unload
 
-    session.unload(shell)
+    unload(shell)

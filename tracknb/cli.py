@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from tracknb import __version__, config, demo
+from tracknb import config, demo
 from tracknb.errors import NotFound, TracknbError
 from tracknb.verbs import VERBS, VerbGroup, run_verb, usage_message
 from tracknb.view.base import View
@@ -50,7 +50,7 @@ cli = VerbGroup(
     help="Experiment tracking whose dashboards live in the notebook.",
     commands={name: _printing(command) for name, command in VERBS.commands.items()},
 )
-click.version_option(__version__, message="tracknb %(version)s")(cli)
+click.version_option(package_name="tracknb", message="tracknb %(version)s")(cli)
 
 
 @cli.command("demo")

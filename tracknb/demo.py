@@ -28,7 +28,7 @@ _ELSEWHERE = ("TRACKNB_", "MLFLOW_")
 def source() -> Path:
     """Return where the notebook lies: inside the installed package, or in a checkout."""
     here = Path(__file__).resolve().parent
-    for candidate in (here / "notebooks" / NOTEBOOK, here.parent / "notebooks" / NOTEBOOK):
+    for candidate in (here / "demo" / NOTEBOOK, here.parent / "notebooks" / NOTEBOOK):
         if candidate.exists():
             return candidate
     raise NotFound(f"This installation of tracknb has no {NOTEBOOK}. Install it anew.")

@@ -684,11 +684,9 @@ def track(iterable: Iterable[T], total: int | None = None, label: str = "progres
             total = len(iterable)  # type: ignore[arg-type]
         except TypeError:
             total = None
-    done = 0
     _set_progress(Progress(0, total, label))
-    for item in iterable:
+    for done, item in enumerate(iterable, start=1):
         yield item
-        done += 1
         _set_progress(Progress(done, total, label))
 
 

@@ -14,21 +14,19 @@ import uuid
 # and naming a run must not advance the user's generator.
 _chance = random.SystemRandom()
 
-_ADJECTIVES = (
-    "amber agile bold brave bright brisk calm clever coral crisp dapper eager early fair fleet "
-    "gentle glad golden grand happy hardy honest humble ivory jolly keen kind late lively lucky "
-    "mellow merry mild neat nimble noble olive patient plucky polite proud quick quiet rapid rare "
-    "ready sage sharp silent silver sleek smart snug solid spry steady still stout sunny swift "
-    "tidy true vivid warm wise witty young zesty"
-).split()
-_NOUNS = (
-    "alder badger beech birch bison cedar civet clover condor crane curlew dingo dolphin dove "
-    "eagle egret elk elm falcon fennel fern finch fox gannet gecko gull hare hawk hazel heron "
-    "ibex ibis jackal jay kestrel kite koala lark lemur linden lynx maple marten martin merlin "
-    "newt oak ocelot orca osprey otter owl panda petrel pine plover puffin quail rail raven robin "
-    "rook rowan seal shrike skua sorrel stoat stork swan swift teal tern thrush trout vole walnut "
-    "wren yew"
-).split()
+_ADJECTIVES = """
+    amber agile bold brave bright brisk calm clever coral crisp dapper eager early fair fleet gentle glad
+    golden grand happy hardy honest humble ivory jolly keen kind late lively lucky mellow merry mild neat
+    nimble noble olive patient plucky polite proud quick quiet rapid rare ready sage sharp silent silver sleek
+    smart snug solid spry steady still stout sunny swift tidy true vivid warm wise witty young zesty
+""".split()  # noqa: SIM905 -- a list would be a page long
+_NOUNS = """
+    alder badger beech birch bison cedar civet clover condor crane curlew dingo dolphin dove eagle egret elk
+    elm falcon fennel fern finch fox gannet gecko gull hare hawk hazel heron ibex ibis jackal jay kestrel kite
+    koala lark lemur linden lynx maple marten martin merlin newt oak ocelot orca osprey otter owl panda petrel
+    pine plover puffin quail rail raven robin rook rowan seal shrike skua sorrel stoat stork swan swift teal
+    tern thrush trout vole walnut wren yew
+""".split()  # noqa: SIM905 -- a list would be a page long
 
 
 def new_run_id() -> str:

@@ -69,7 +69,6 @@ def _git(folder: str, *arguments: str) -> str | None:
             timeout=_SECONDS,
             check=False,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, "GIT_TERMINAL_PROMPT": "0"},
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -50,9 +50,10 @@ class Session:
         self.shell.input_transformers_cleanup.append(magics.transform)
         self.shell.events.register("pre_run_cell", self.pre_run_cell)
         self.shell.events.register("post_run_cell", self.post_run_cell)
-        self.shell.register_magic_function(magics.track, "line", "track")
-        self.shell.register_magic_function(magics.track_run_help, "cell", "track_run")
-        self.shell.register_magic_function(self.open_run, "line", magics.OPENER_MAGIC)
+        manager = self.shell.magics_manager
+        manager.register_function(magics.track, "line", "track")
+        manager.register_function(magics.track_run_help, "cell", "track_run")
+        manager.register_function(self.open_run, "line", magics.OPENER_MAGIC)
         widgets.listen(self.shell)
 
     def unregister(self) -> None:
@@ -129,7 +130,8 @@ class Session:
             SOURCE_TYPE_TAG: "NOTEBOOK",
             CELL_TAG: _shortened(text),
             EXECUTION_COUNT_TAG: str(self.shell.execution_count),
-            CELL_GROUP_TAG: f"{notebook}#{place}",
+            # A digest: saved outputs carry it, and must not tell where the notebook lies.
+            CELL_GROUP_TAG: hashlib.sha256(f"{notebook}#{place}".encode()).hexdigest()[:16],
             PYTHON_TAG: environment.python_version(),
             PLATFORM_TAG: environment.platform_name(),
         }

@@ -40,8 +40,8 @@ def make_widget(payload: dict[str, Any]) -> Any:
         """A view of runs."""
 
         _esm = _SCRIPT
-        view = traitlets.Dict().tag(sync=True)
-        selected = traitlets.List().tag(sync=True)
+        view: Any = traitlets.Dict().tag(sync=True)
+        selected: Any = traitlets.List().tag(sync=True)
 
     return TrackView(view=payload)
 

@@ -126,9 +126,9 @@ def _experiment_tag(key: str) -> sa.ScalarSelect[Any]:
 def _compared(column: sa.ColumnElement[Any], operator: str, value: Value) -> sa.ColumnElement[bool]:
     match operator:
         case "IN":
-            return column.in_(value)
+            return column.in_(_several(value))
         case "NOT IN":
-            return column.not_in(value)
+            return column.not_in(_several(value))
         case "IS NULL":
             return column.is_(None)
         case "IS NOT NULL":
@@ -143,7 +143,7 @@ def _compared(column: sa.ColumnElement[Any], operator: str, value: Value) -> sa.
 
 def _compared_metric(column: sa.ColumnElement[Any], operator: str, value: Value) -> sa.ColumnElement[bool]:
     """Compare with NULL standing for NaN, which is equal to nothing and different from everything."""
-    values = value if isinstance(value, tuple) else (value,)
+    values = _several(value)
     numbers = [item for item in values if item == item]
     if operator in ("=", "IN"):
         # Asking for NaN by name finds it, though NaN does not equal itself.
@@ -154,6 +154,10 @@ def _compared_metric(column: sa.ColumnElement[Any], operator: str, value: Value)
             return sa.and_(column.not_in(numbers), column.is_not(None))
         return sa.or_(column.not_in(numbers), column.is_(None))
     return _compared(column, operator, value)
+
+
+def _several(value: Value) -> tuple[float | str | None, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _is_number(value: Value) -> bool:

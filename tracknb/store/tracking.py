@@ -113,7 +113,7 @@ class TrackingStore:
                 creation_time=now,
                 last_update_time=now,
             )
-        ).inserted_primary_key[0]
+        ).lastrowid
         if artifact_location is None:
             connection.execute(
                 sa.update(schema.experiments)
@@ -145,7 +145,7 @@ class TrackingStore:
         order_by: Sequence[str] | None = None,
     ) -> list[Experiment]:
         """Return the experiments that match, the last changed first."""
-        condition = schema.experiments.c.lifecycle_stage.in_(_STAGES[ViewType(view_type)])
+        condition: sa.ColumnElement[bool] = schema.experiments.c.lifecycle_stage.in_(_STAGES[ViewType(view_type)])
         node = parse_filter(filter_string or "", entity="experiments")
         if node is not None:
             condition = sa.and_(condition, compiler.experiment_condition(node))
@@ -246,7 +246,7 @@ class TrackingStore:
                     lease_process_start=own.process_start,
                     heartbeat=start_time,
                 )
-            ).inserted_primary_key[0]
+            ).lastrowid
             if attempt_group is not None:
                 tags[CELL_GROUP_TAG] = attempt_group
                 tags[ATTEMPT_TAG] = str(_attempts(connection, attempt_group) + 1)
@@ -293,7 +293,7 @@ class TrackingStore:
             raise InvalidValue(f"max_results must be at least 1, not {max_results}.")
         self.settle()
         self._spool.drain()
-        conditions = [
+        conditions: list[sa.ColumnElement[bool]] = [
             schema.runs.c.experiment.in_([_experiment_number(item) for item in experiment_ids]),
             schema.runs.c.lifecycle_stage.in_(_STAGES[ViewType(run_view_type)]),
         ]
@@ -453,7 +453,7 @@ class TrackingStore:
                 last=_from_stored(row.value),
                 last_step=row.step,
                 timestamp=row.timestamp,
-                count=row.count,
+                count=row._mapping["count"],
                 min=_from_stored(row.min),
                 min_step=row.min_step if row.min_step is not None else row.step,
                 max=_from_stored(row.max),
@@ -517,7 +517,7 @@ class TrackingStore:
             found = connection.execute(
                 sa.select(schema.runs.c.run_id, schema.runs.c.id).where(schema.runs.c.run_id.in_(part))
             )
-            self._run_ids.update({run_id: number for run_id, number in found})
+            self._run_ids.update({row.run_id: row.id for row in found})
         return {run_id: self._run_ids[run_id] for run_id in run_ids if run_id in self._run_ids}
 
     def _known_keys(self, connection: sa.Connection, keys: set[str]) -> dict[str, int]:
@@ -531,7 +531,7 @@ class TrackingStore:
                         schema.metric_keys.c.name.in_(part)
                     )
                 )
-                known.update({name: number for name, number in rows})
+                known.update({row.name: row.id for row in rows})
         return known
 
     def _run_number(self, run_id: str) -> int:
@@ -664,7 +664,7 @@ def _insert_params(connection: sa.Connection, number: int, run: str, params: Map
                 schema.params.c.run == number, schema.params.c.key.in_(part)
             )
         )
-        old.update({key: value for key, value in rows})
+        old.update({row.key: row.value for row in rows})
     for key, value in params.items():
         if key in old and old[key] != value:
             raise ParamChanged(

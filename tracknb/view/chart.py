@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tracknb.view.base import safe
 from tracknb.view.format import number
@@ -124,7 +124,7 @@ def _chart(panel: Panel, wide: int, high: int, *, points: bool = False, x_names:
     xs = [x for curve in panel.curves for x in curve.x]
     parts = [f"<text x='{left}' y='13' fill='{_GREY}' font-weight='bold' {_FONT}>{safe(panel.title)}</text>"]
     if not ys:
-        parts.append(f"<text x='{left}' y='{high // 2}' fill='{_GREY}' {_FONT}>no finite value</text>")
+        parts.append(_label(left, high / 2, "no finite value"))
         return "".join(parts)
     low, high_y = _padded(min(ys), max(ys))
     first, last = min(xs), max(xs)
@@ -140,20 +140,16 @@ def _chart(panel: Panel, wide: int, high: int, *, points: bool = False, x_names:
         parts.append(
             f"<line x1='{left}' x2='{right}' y1='{place}' y2='{place}' stroke='{_GREY}' stroke-opacity='.25'/>"
         )
-        parts.append(
-            f"<text x='{left - 5}' y='{down(tick) + 4:.1f}' text-anchor='end' fill='{_GREY}' {_FONT}>{number(tick)}</text>"
-        )
+        parts.append(_label(left - 5, down(tick) + 4, number(tick), anchor="end"))
     for tick, name in zip((first, last), x_names or (number(first), number(last)), strict=False):
         anchor = "start" if tick == first else "end"
-        parts.append(
-            f"<text x='{across(tick):.1f}' y='{bottom + 16}' text-anchor='{anchor}' fill='{_GREY}' {_FONT}>{safe(name)}</text>"
-        )
+        parts.append(_label(across(tick), bottom + 16, name, anchor=anchor))
         if first == last:
             break
     ends = []
-    for place, curve in enumerate(panel.curves):
+    for number_of_curve, curve in enumerate(panel.curves):
         color = PALETTE[curve.color % len(PALETTE)]
-        dash = _DASHES[place // len(PALETTE) % len(_DASHES)]
+        dash = _DASHES[number_of_curve // len(PALETTE) % len(_DASHES)]
         parts.append(
             f"<path d='{_path(curve, across, down)}' fill='none' stroke='{color}' stroke-width='1.6' "
             f"stroke-dasharray='{dash}'/>"
@@ -170,6 +166,10 @@ def _chart(panel: Panel, wide: int, high: int, *, points: bool = False, x_names:
     return "".join(parts)
 
 
+def _label(x: float, y: float, text: str, *, anchor: str = "start", color: str = _GREY) -> str:
+    return f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' fill='{color}' {_FONT}>{safe(text)}</text>"
+
+
 def _end_labels(ends: list[tuple[float, Curve, float, str]], right: int, top: int, bottom: int) -> list[str]:
     """Return the last values beside the curves' ends, moved apart where they would overlap."""
     parts = []
@@ -179,11 +179,11 @@ def _end_labels(ends: list[tuple[float, Curve, float, str]], right: int, top: in
         if place > bottom + 6:
             break
         below = place
-        parts.append(f"<text x='{right + 4}' y='{place + 4:.1f}' fill='{color}' {_FONT}>{number(value)}</text>")
+        parts.append(_label(right + 4, place + 4, number(value), color=color))
     return parts
 
 
-def _path(curve: Curve, across: object, down: object) -> str:
+def _path(curve: Curve, across: Callable[[float], float], down: Callable[[float], float]) -> str:
     parts = []
     pen_down = False
     for index in thin(curve.x, curve.y, 400):
@@ -192,7 +192,7 @@ def _path(curve: Curve, across: object, down: object) -> str:
             # A gap says that there was no number here.
             pen_down = False
             continue
-        parts.append(f"{'L' if pen_down else 'M'}{across(curve.x[index]):.1f} {down(y):.1f}")  # type: ignore[operator]
+        parts.append(f"{'L' if pen_down else 'M'}{across(curve.x[index]):.1f} {down(y):.1f}")
         pen_down = True
     return "".join(parts)
 
@@ -236,6 +236,7 @@ def curves_altair(
     import altair as alt
     import pandas as pd
 
+    chart: Any
     run, metric, steps, values = [], [], [], []
     for name, of_run in histories.items():
         for key, (x, y) in of_run.items():
@@ -256,5 +257,9 @@ def curves_altair(
         )
     )
     if len(set(metric)) > 1:
-        return chart.properties(width=260, height=180).facet("metric:N", columns=3).resolve_scale(y="independent")
-    return chart.properties(title=metric[0] if metric else "")
+        faceted: alt.FacetChart = (
+            chart.properties(width=260, height=180).facet("metric:N", columns=3).resolve_scale(y="independent")
+        )
+        return faceted
+    single: alt.Chart = chart.properties(title=metric[0] if metric else "")
+    return single

@@ -237,6 +237,12 @@ class RunTable(RunsView):
         return head, right, cells
 
 
+def _utc(milliseconds: Sequence[int | None]) -> Any:
+    import pandas as pd
+
+    return pd.to_datetime(pd.array(list(milliseconds), dtype="Int64"), unit="ms", utc=True)
+
+
 def runs_frame(runs: Sequence[Run]) -> pd.DataFrame:
     """Return runs as MLflow's ``search_runs`` does: one row each, one column per key.
 
@@ -251,8 +257,8 @@ def runs_frame(runs: Sequence[Run]) -> pd.DataFrame:
         "experiment_id": [info.experiment_id for info in infos],
         "status": [info.status for info in infos],
         "artifact_uri": [info.artifact_uri for info in infos],
-        "start_time": pd.to_datetime([info.start_time for info in infos], unit="ms", utc=True),
-        "end_time": pd.to_datetime([info.end_time for info in infos], unit="ms", utc=True),
+        "start_time": _utc([info.start_time for info in infos]),
+        "end_time": _utc([info.end_time for info in infos]),
     }
     for key in dict.fromkeys(key for run in runs for key in run.data.metrics):
         data[f"metrics.{key}"] = pd.Series([run.data.metrics.get(key) for run in runs], dtype="float64")
@@ -275,7 +281,7 @@ def _coded(values: Sequence[str | None]) -> dict[str, Any]:
 def _coded_lists(lists: Sequence[Sequence[Any]]) -> dict[str, Any]:
     """Return lists of texts, or of pairs, as lists of codes into a dictionary."""
     codes: dict[str, int] = {}
-    values = []
+    values: list[Any] = []
     coded = []
     for items in lists:
         row = []

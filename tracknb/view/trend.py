@@ -123,6 +123,7 @@ class Trend(RunsView):
             y=alt.Y("value:Q", title=self.metric or "", scale=alt.Scale(zero=False)),
         )
         tips = ["start:T", "value:Q", "run:N", "user:N", "evaluation set:N"]
-        return base.mark_line(color="#777777") + base.mark_point(filled=True, size=60).encode(
+        layered: alt.LayerChart = base.mark_line(color="#777777") + base.mark_point(filled=True, size=60).encode(
             color="evaluation set:N", tooltip=tips
         )
+        return layered

@@ -107,6 +107,8 @@ export type Payload = RunsPayload | TrendPayload | PanelPayload;
 /** What a view tells its surroundings. */
 export interface Callbacks {
   onSelect?(ids: string[]): void;
+  /** A kernel may still send points. */
+  live?: boolean;
 }
 
 export interface View {

@@ -27,7 +27,7 @@ export function createView(payload: unknown, callbacks: Callbacks = {}): View {
       case 'trend':
         return trendView(payload as never, callbacks);
       case 'panel':
-        return panelView(payload as never);
+        return panelView(payload as never, { live: callbacks.live });
       default:
         return textView(text || 'This tracknb does not know this kind of output.');
     }

@@ -1,0 +1,94 @@
+/** The anywidget face: the same views in every notebook that shows widgets. */
+
+import { mergePoints } from './ui/series';
+import type { PanelPayload, PointsMessage, View } from './ui/types';
+import { createView } from './ui/view';
+
+/** The part of an anywidget model that is used here. */
+interface Model {
+  get(name: string): unknown;
+  set(name: string, value: unknown): void;
+  save_changes(): void;
+  on(event: string, callback: (...args: never[]) => void): void;
+  off(event: string, callback: (...args: never[]) => void): void;
+}
+
+interface State {
+  /** The payload with all points that have come so far: a view drawn late shows them too. */
+  payload: unknown;
+  views: Set<View>;
+}
+
+/** Models are the same objects in `initialize` and `render`, or share the widget manager's one. */
+const states = new WeakMap<object, State>();
+
+function copyPayload(model: Model): unknown {
+  const value = model.get('view');
+  return value === undefined || value === null ? value : JSON.parse(JSON.stringify(value));
+}
+
+function listen(model: Model): { state: State; stop(): void } {
+  const state: State = { payload: copyPayload(model), views: new Set() };
+  const onMessage = (message: PointsMessage) => {
+    if (message?.type !== 'points' || !Array.isArray(message.runs)) {
+      return;
+    }
+    const panel = state.payload as PanelPayload | null;
+    if (panel?.kind === 'panel' && Array.isArray(panel.runs)) {
+      mergePoints(panel.runs, message);
+      panel.now = message.now ?? panel.now;
+    }
+    state.views.forEach(view => view.update?.(message));
+  };
+  model.on('msg:custom', onMessage);
+  states.set(model, state);
+  return {
+    state,
+    stop() {
+      model.off('msg:custom', onMessage);
+      states.delete(model);
+    }
+  };
+}
+
+function initialize({ model }: { model: Model }): () => void {
+  return listen(model).stop;
+}
+
+function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
+  // Some hosts call `render` alone, or give it another model object.
+  const own = states.has(model) ? undefined : listen(model);
+  const state = own?.state ?? states.get(model)!;
+  let view: View | undefined;
+  const draw = () => {
+    if (view) {
+      state.views.delete(view);
+      view.destroy();
+    }
+    view = createView(state.payload, {
+      live: true,
+      onSelect(ids) {
+        model.set('selected', ids);
+        model.save_changes();
+      }
+    });
+    state.views.add(view);
+    el.append(view.element);
+  };
+  const replaced = () => {
+    state.payload = copyPayload(model);
+    draw();
+  };
+  model.on('change:view', replaced);
+  draw();
+  return () => {
+    model.off('change:view', replaced);
+    if (view) {
+      state.views.delete(view);
+      view.destroy();
+    }
+    own?.stop();
+  };
+}
+
+export default { initialize, render };

@@ -1,0 +1,223 @@
+"""Every view in its three forms: aligned text, harmless HTML, strict JSON."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from html.parser import HTMLParser
+
+import pytest
+
+from tracknb.entities import Run, RunData, RunInfo
+from tracknb.live import LiveRun, LiveSeries, Progress
+from tracknb.view import chart
+from tracknb.view.base import MIME
+from tracknb.view.panel import Panel
+from tracknb.view.table import RunTable, runs_frame
+from tracknb.view.trend import Trend
+
+HOSTILE = "<img src=x onerror=alert(1)></table>]]>'\"\x1b[31m\x00"
+
+
+def make_run(number, name, *, metrics=None, params=None, tags=None, status="FINISHED"):
+    info = RunInfo(
+        run_id=f"{number:032x}",
+        experiment_id="1",
+        run_name=name,
+        user_id="adam",
+        status=status,
+        start_time=1_700_000_000_000 + number * 60_000,
+        end_time=1_700_000_030_000 + number * 60_000,
+        lifecycle_stage="active",
+        artifact_uri="/tmp/a",
+    )
+    return Run(info, RunData(metrics=metrics or {}, params=params or {}, tags=tags or {}))
+
+
+RUNS = [
+    make_run(2, "forest", metrics={"rmse": 3.81234}, params={"model": "forest"}, tags={"stage": "candidate"}),
+    make_run(
+        1,
+        "ridge",
+        metrics={"rmse": math.nan, "mae": 2.0},
+        tags={"mlflow.backstage.evaluation_set": "v1", "mlflow.user": "adam"},
+        status="FAILED",
+    ),
+]
+
+
+def table_of(runs, **options):
+    given = {"experiments": {"1": "nyc-taxi"}, "title": "nyc-taxi", "total": len(runs), "now_ms": 1_700_000_100_000}
+    return RunTable.of(runs, **(given | options))
+
+
+def trend_of(runs, **options):
+    given = {"experiments": {"1": "nyc-taxi"}, "title": "nyc-taxi", "total": len(runs), "now_ms": 1_700_000_100_000}
+    return Trend.of(runs, **(given | options))
+
+
+class Tags(HTMLParser):
+    """Collects the elements and attributes of a page."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.names, self.attributes = set(), set()
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.names.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+def live_run(**options):
+    run = LiveRun("0" * 32, "curve", "nyc-taxi", "FINISHED", 0, 5_000, **options)
+    for key in ("train_loss", "val_loss"):
+        series = run.series[key] = LiveSeries(key)
+        for step in range(3):
+            series.add(step, 1 / (1 + step), 1_000 * step)
+    return run
+
+
+def test_the_table_reads_as_aligned_text_without_times_or_ids():
+    assert table_of(RUNS, total=480, matched=2, query="metrics.rmse < 4").text() == (
+        "nyc-taxi: 2 of 480 runs (metrics.rmse < 4)\n"
+        "\n"
+        "status      run     evaluation set  tags             mae   rmse  model\n"
+        "✓ FINISHED  forest                  stage=candidate       3.812  forest\n"
+        "✕ FAILED    ridge   v1                                 2    NaN"
+    )
+
+
+def test_an_empty_experiment_says_how_to_start():
+    text = table_of([]).text()
+    assert "No runs found for this experiment" in text
+    assert "%%track_run --experiment nyc-taxi" in text
+
+
+def test_a_filter_that_hides_all_says_so():
+    assert "No run matches" in table_of([], total=5, matched=0, query="metrics.rmse < 0").text()
+
+
+@pytest.mark.parametrize("view", [table_of(RUNS), trend_of(RUNS), Panel.of([live_run()], now_ms=0)])
+def test_the_three_layers_are_there_and_strict(view):
+    bundle = view._repr_mimebundle_()
+
+    assert set(bundle) == {MIME, "text/html", "text/plain"}
+    json.dumps(bundle, allow_nan=False)
+    assert not Tags(bundle["text/html"]).names & {"script", "style", "link", "iframe"}
+
+
+def test_hostile_names_stay_text_everywhere():
+    runs = [make_run(1, HOSTILE, metrics={"a": 1.0}, params={"p": HOSTILE}, tags={"t": HOSTILE})]
+    live = live_run(params={"p": HOSTILE}, tags={"t": HOSTILE}, error=HOSTILE)
+    live.name = live.experiment = HOSTILE
+    views = [table_of(runs, title=HOSTILE), trend_of(runs, title=HOSTILE), Panel.of([live], now_ms=0)]
+    for view in views:
+        page = Tags(view.html())
+        assert page.names <= {"p", "b", "table", "thead", "tbody", "tr", "th", "td", "img", "pre"}
+        assert page.attributes <= {"style", "alt", "src"}
+        assert "\x1b" not in view.text()
+        assert "\x00" not in view.html()
+
+
+def test_half_a_surrogate_pair_breaks_nothing():
+    view = table_of([make_run(1, "a\ud800b", tags={"t": "\ud800"})])
+    json.dumps(view._repr_mimebundle_()).encode()
+    view.html().encode()
+
+
+def test_the_payload_is_columnar_and_tells_missing_from_nan():
+    data = table_of(RUNS).payload()["data"]
+
+    assert data["name"] == ["forest", "ridge"]
+    assert data["metrics"] == [
+        {"key": "mae", "values": [None, 2.0]},
+        {"key": "rmse", "values": [3.81234, "NaN"]},
+    ]
+    assert data["params"] == [{"key": "model", "codes": [0, -1], "dict": ["forest"]}]
+    assert data["tags"] == {"dict": [["stage", "candidate"]], "codes": [[0], []]}
+    assert data["evalSets"] == {"dict": ["v1"], "codes": [[], [0]]}
+
+
+def test_a_large_table_stays_light_and_says_what_it_left_out():
+    metrics = {f"m{index}": index / 7 for index in range(40)}
+    runs = [make_run(number, f"run-{number}", metrics=metrics) for number in range(5_000)]
+    view = table_of(runs)
+    payload = view.payload()
+
+    assert len(json.dumps(payload)) < 200_000
+    left_out = 5_000 - payload["data"]["n"]
+    assert payload["note"].startswith(f"{left_out:,} older runs are left out")
+    assert view.html().count("<tr>") == 51
+    assert "and 4,950 more" in view.text()
+
+
+def test_the_trend_goes_from_the_oldest_to_the_newest():
+    runs = [make_run(n, f"r{n}", metrics={"rmse": 5.0 - n}) for n in (3, 2, 1)]
+    assert trend_of(runs).text() == ("nyc-taxi: 3 runs: rmse, oldest first\n\nrmse  run\n   4  r1\n   3  r2\n   2  r3")
+    assert trend_of(runs).to_altair().to_dict()["layer"]
+
+
+def test_the_panel_tells_last_min_and_max():
+    run = live_run(params={"lr": "0.2"}, tags={"stage": "a"}, changed=[("lr", "0.1", "0.2")], attempt=2)
+    run.progress = Progress(3, 30, "epoch")
+
+    assert Panel.of([run], now_ms=0).text() == (
+        "✓ FINISHED  curve  in nyc-taxi  (attempt 2)\n"
+        "changed: lr 0.1 → 0.2\n"
+        "params: lr=0.2\n"
+        "tags: stage=a\n"
+        "\n"
+        "metric        last  step     min  max  points\n"
+        "train_loss  0.3333     2  0.3333    1       3\n"
+        "val_loss    0.3333     2  0.3333    1       3"
+    )
+
+
+def test_long_curves_are_thinned_and_keep_their_spikes():
+    run = LiveRun("0" * 32, "long", "e", "FINISHED", 0, 1)
+    series = run.series["loss"] = LiveSeries("loss")
+    for step in range(3_900):
+        series.add(step, 99.0 if step == 1_234 else 1.0, step)
+    [sent] = Panel.of([run], now_ms=0).payload()["runs"][0]["series"]
+
+    assert len(sent["x"]) <= 500
+    assert 99.0 in sent["y"]
+    assert (sent["x"][0], sent["x"][-1], sent["count"]) == (0, 3_899, 3_900)
+
+
+def test_a_curve_of_any_length_stays_small_in_memory():
+    series = LiveSeries("loss")
+    for step in range(100_000):
+        series.add(step, float(step), step)
+
+    assert len(series.x) < 4_000
+    assert (series.count, series.last, series.min, series.max) == (100_000, 99_999.0, 0.0, 99_999.0)
+
+
+def test_the_picture_stands_alone():
+    html = Panel.of([live_run()], now_ms=0).html()
+    picture = base64.b64decode(html.split("base64,")[1].split('"')[0]).decode()
+
+    assert picture.startswith("<svg xmlns='http://www.w3.org/2000/svg'")
+    assert picture.count("<path") == 2
+    assert "href" not in picture
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-3.2, 7.9), (1e-9, 2e-9), (5, 5), (0, 1e12)])
+def test_ticks_are_few_and_within(low, high):
+    found = chart.ticks(low, high)
+    assert 1 <= len(found) <= 6
+    assert all(low - 1e-6 * abs(low) <= tick <= high * (1 + 1e-6) for tick in found)
+
+
+def test_a_frame_without_runs_has_mlflows_columns():
+    assert list(runs_frame([]).columns) == [
+        "run_id",
+        "experiment_id",
+        "status",
+        "artifact_uri",
+        "start_time",
+        "end_time",
+    ]
