@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import math
+from dataclasses import replace
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import pytest
 
 from tracknb.entities import Run, RunData, RunInfo
 from tracknb.live import LiveRun, LiveSeries, Progress
 from tracknb.view import chart
+from tracknb.view import format as fmt
 from tracknb.view.base import MIME
 from tracknb.view.panel import Panel
 from tracknb.view.table import RunTable, runs_frame
@@ -221,3 +224,126 @@ def test_a_frame_without_runs_has_mlflows_columns():
         "start_time",
         "end_time",
     ]
+
+
+def live_runs(count, metrics, points=600):
+    runs = []
+    for number in range(count):
+        run = LiveRun(f"{number * 7919:032x}", f"run-{number}", "nyc-taxi", "FINISHED", 0, 1, params={"a": "b" * 500})
+        for place in range(metrics):
+            series = run.series[f"m{place}"] = LiveSeries(f"m{place}")
+            for step in range(points):
+                series.add(step, math.sin(step / (number + 1)), 10**12 + step)
+        runs.append(run)
+    return runs
+
+
+@pytest.mark.parametrize(("runs", "metrics"), [(1, 30), (60, 5), (300, 2)])
+def test_a_panel_of_many_curves_stays_light(runs, metrics):
+    bundle = Panel.of(live_runs(runs, metrics), now_ms=0)._repr_mimebundle_()
+
+    assert len(json.dumps(bundle[MIME])) < 200_000
+    assert len(bundle["text/html"]) < 200_000
+
+
+def test_a_panel_says_how_many_runs_it_left_out():
+    payload = Panel.of(live_runs(300, 2), now_ms=0, note="as asked").payload()
+    left_out = 300 - len(payload["runs"])
+
+    assert left_out > 0
+    assert payload["note"] == (
+        f"as asked {left_out} more runs are left out of this output; tracknb.search_runs() has them all."
+    )
+
+
+def test_a_typical_panel_weighs_less_than_50_kilobytes():
+    assert len(json.dumps(Panel.of(live_runs(1, 2), now_ms=0).payload())) < 50_000
+
+
+def test_half_a_surrogate_pair_breaks_no_panel():
+    half = "\ud800"
+    run = live_run(params={half: half}, tags={half: half}, error=half, changed=[(half, half, half)])
+    run.name = run.experiment = half
+    run.progress = Progress(1, None, half)
+    run.series[half] = LiveSeries(half, x=[0, 1], y=[1.0, 2.0], t=[0, 0], count=2)
+
+    assert json.dumps(Panel.of([run], now_ms=0)._repr_mimebundle_(), ensure_ascii=False).encode()
+
+
+def test_a_curve_that_grows_while_it_is_read_is_cut_to_whole_points():
+    run = LiveRun("0" * 32, "growing", "e", "RUNNING", 0)
+    run.series["loss"] = LiveSeries("loss", x=[0, 1, 2], y=[3.0, 2.0], t=[10], count=3, last=1.0)
+    [sent] = Panel.of([run], now_ms=0).payload()["runs"][0]["series"]
+
+    assert (sent["x"], sent["y"], sent["t"]) == ([0], [3.0], [10])
+
+
+def test_the_picture_of_a_hostile_metric_is_well_formed():
+    run = live_run()
+    run.series[HOSTILE] = LiveSeries(HOSTILE, x=[0, 1], y=[1.0, 2.0], t=[0, 0], count=2)
+    html = Panel.of([run], now_ms=0).html()
+    picture = base64.b64decode(html.split("base64,")[1].split('"')[0]).decode()
+
+    # It raises where the text is not XML.
+    assert {element.tag.rsplit("}")[-1] for element in ElementTree.fromstring(picture).iter()} == {
+        "svg",
+        "g",
+        "text",
+        "line",
+        "path",
+    }
+
+
+@pytest.mark.parametrize("values", [[1e308, -1e308], [5e-324, 1e-323], [1e-14, 3e-14], [math.inf, 1.0], [math.nan] * 2])
+def test_any_floats_can_be_drawn(values):
+    picture = chart.small_multiples([chart.Panel("loss", [chart.Curve("loss", 0, [0, 1], values)])])
+    numbers = [value for element in ElementTree.fromstring(picture).iter() for value in element.attrib.values()]
+
+    assert not [value for value in numbers if "nan" in value or "inf" in value]
+
+
+def test_a_frame_holds_times_floats_and_texts_and_tells_what_is_missing():
+    frame = runs_frame([RUNS[1], replace(RUNS[0], info=replace(RUNS[0].info, start_time=10**17, end_time=None))])
+
+    assert list(frame.columns[6:]) == [
+        "metrics.rmse",
+        "metrics.mae",
+        "params.model",
+        "tags.mlflow.backstage.evaluation_set",
+        "tags.mlflow.user",
+        "tags.stage",
+    ]
+    assert frame["start_time"].dt.strftime("%F %T").fillna("").tolist() == ["2023-11-14 22:14:20", ""]
+    assert frame["end_time"].isna().tolist() == [False, True]
+    assert str(frame["start_time"].dt.tz) == "UTC"
+    assert frame["metrics.mae"].tolist()[0] == 2.0
+    assert math.isnan(frame["metrics.mae"].tolist()[1])
+    assert frame["params.model"].tolist() == [None, "forest"]
+    assert frame["params.model"].dtype == object
+
+
+def test_selected_are_the_runs_that_were_ticked():
+    view = table_of(RUNS)
+    view.selection = (RUNS[1].info.run_id, "unknown")
+
+    assert view.selected["run_id"].tolist() == [RUNS[1].info.run_id]
+    assert view.to_pandas()["run_id"].tolist() == [run.info.run_id for run in RUNS]
+
+
+def test_the_trend_takes_the_metric_that_most_runs_have():
+    assert trend_of(RUNS).metric == "rmse"
+    assert trend_of([make_run(1, "a", metrics={"b": 1.0, "a": 2.0})]).metric == "a"
+    assert trend_of([]).payload()["metric"] is None
+
+
+def test_wide_letters_take_two_columns_and_long_texts_end_in_an_ellipsis():
+    assert fmt.columns(["name", "n"], [["日本", "1"], ["x" * 99, "2"]], right=[False, True]) == (
+        "name" + " " * 56 + "  n\n日本" + " " * 56 + "  1\n" + "x" * 59 + "…  2"
+    )
+    assert fmt.one_line("a\nb\x1bc") == "a b\N{REPLACEMENT CHARACTER}c"
+
+
+def test_several_metrics_become_one_altair_chart_each():
+    chart_of = chart.curves_altair({"a": {"loss": ([0, 1], [1.0, 2.0]), "acc": ([0, 1], [0.1, 0.2])}}).to_dict()
+
+    assert chart_of["facet"]["field"] == "metric"

@@ -67,7 +67,6 @@ class LivePanel:
         runs = self._runs()
         if runs or self._shown:
             panel = Panel.of(runs, now_ms=names.now_ms())
-            widgets.register(panel)
             if getattr(self._shell, "kernel", None) is None:
                 print(panel.text())
             else:

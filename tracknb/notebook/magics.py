@@ -43,9 +43,8 @@ class CellOptions:
 def transform(lines: list[str]) -> list[str]:
     """Turn a first line ``%%track_run ...`` into one call on the same line.
 
-    Where the next line is another cell magic, the call goes behind it as an option of
-    ours: the cell magic must stay the cell's first line, so the run is opened just before
-    IPython hands the cell to it.
+    Where the next line is another cell magic such as ``%%time``, it becomes the call that
+    IPython makes of a cell magic: it only knows them on a cell's first line.
     """
     first = next((index for index, line in enumerate(lines) if line.strip()), None)
     if first is None or not _is_ours(lines[first]):
@@ -137,16 +136,12 @@ def track(line: str) -> Any:
     ``%track`` alone shows the run table; ``%track VERB --help`` tells a verb's options.
     """
     from tracknb import verbs
-    from tracknb.notebook import widgets
 
     try:
         words = shlex.split(line)
     except ValueError as error:
         raise InvalidValue(f"%track {line}: {error}. Put texts with spaces in quotes that are closed.") from None
-    view = verbs.run_verb(words)
-    if view is not None:
-        widgets.register(view)
-    return view
+    return verbs.run_verb(words)
 
 
 def track_run_help(line: str, cell: str) -> None:

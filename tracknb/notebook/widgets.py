@@ -5,24 +5,16 @@ Imported only where a widget is shown: anywidget and ipywidgets cost half a seco
 
 from __future__ import annotations
 
-import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tracknb.view.base import View
+from tracknb.view.base import view_by_id
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 COMM_TARGET: Final = "tracknb.view"
 _SCRIPT: Final = Path(__file__).parent / "static" / "widget.js"
-
-_views: weakref.WeakValueDictionary[str, View] = weakref.WeakValueDictionary()
-
-
-def register(view: View) -> None:
-    """Let a view that is being displayed hear what is ticked in it."""
-    _views[view.view_id] = view
 
 
 def make_widget(payload: dict[str, Any]) -> Any:
@@ -81,6 +73,6 @@ def _data_of(message: Any) -> dict[str, Any]:
 
 def select(view_id: Any, run_ids: Any) -> None:
     """Tell a view which runs are ticked; what is malformed is passed over."""
-    view = _views.get(view_id) if isinstance(view_id, str) else None
+    view = view_by_id(view_id) if isinstance(view_id, str) else None
     if view is not None and isinstance(run_ids, list) and all(isinstance(item, str) for item in run_ids):
         view.selection = tuple(run_ids)

@@ -6,19 +6,27 @@ script or style sheet, and our own type carries the data for the interactive for
 
 from __future__ import annotations
 
+import re
+import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
 from tracknb import names
 from tracknb.entities import evaluation_sets
+from tracknb.view.format import clipped
 
 MIME: Final = "application/vnd.tracknb.view+json"
 VERSION: Final = 1
 # What a saved output may weigh; beyond it the oldest runs are left out, and it says so.
 PAYLOAD_LIMIT: Final = 150_000
+# What neither HTML nor the XML of a picture may hold, not even escaped.
+_UNSHOWABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
+_CELL_LETTERS: Final = 200
 _HIDDEN: Final = ("mlflow.", "tracknb.")
+# Views that somebody still holds, so that the one on the screen hears what is ticked in it.
+_views: weakref.WeakValueDictionary[str, View] = weakref.WeakValueDictionary()
 
 
 class View(ABC):
@@ -31,6 +39,7 @@ class View(ABC):
     def __init__(self) -> None:
         self.view_id = names.new_id()
         self.selection: tuple[str, ...] = ()
+        _views[self.view_id] = self
 
     @abstractmethod
     def text(self, *, times: bool = False) -> str:
@@ -51,6 +60,11 @@ class View(ABC):
         return self.text()
 
 
+def view_by_id(view_id: str) -> View | None:
+    """Return the view with an id, while somebody holds it."""
+    return _views.get(view_id)
+
+
 def shown_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """Return the tags that a user set: not MLflow's and not ours."""
     return {key: value for key, value in tags.items() if not key.startswith(_HIDDEN)}
@@ -68,4 +82,24 @@ def set_texts(tags: Mapping[str, str]) -> str:
 
 def safe(text: object) -> str:
     """Return stored text for HTML: escaped, and without what no browser could show."""
-    return escape(str(text).encode("utf-8", "replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}"))
+    return escape(_UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", sendable(str(text))))
+
+
+def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[bool]) -> str:
+    """Return a plain table, every text escaped and of a bounded length; ``right`` tells which columns hold numbers."""
+    styles = [f'style="text-align:{"right" if number else "left"}"' for number in right]
+    heads = "".join(f"<th {style}>{safe(word)}</th>" for word, style in zip(head, styles, strict=True))
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f"<td {style}>{safe(clipped(cell, _CELL_LETTERS))}</td>" for cell, style in zip(row, styles, strict=True)
+        )
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def sendable(text: str) -> str:
+    """Return stored text that can travel as UTF-8: half of a surrogate pair cannot."""
+    return text.encode("utf-8", "replace").decode()

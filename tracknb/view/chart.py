@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +33,9 @@ PALETTE: Final = (
     "#777777",
 )
 _DASHES: Final = ("", "6 3", "2 3")
+# Points of one picture together, and curves in one of its charts: what an output can carry.
+_PICTURE_POINTS: Final = 4_000
+_CURVES: Final = 50
 _GREY: Final = "#888888"
 _FONT: Final = "font-family='sans-serif' font-size='11'"
 
@@ -86,10 +90,15 @@ def ticks(low: float, high: float, count: int = 4) -> list[float]:
     span = high - low
     if not span > 0 or not math.isfinite(span):
         return [low]
-    step = 10.0 ** math.floor(math.log10(span / count))
+    rough = span / count
+    if rough < sys.float_info.min:
+        return [low]
+    step = 10.0 ** math.floor(math.log10(rough))
     step = next(step * factor for factor in (1, 2, 5, 10, 20) if span / (step * factor) <= count)
     first = math.ceil(low / step - 1e-9)
-    return [round(index * step, 12) for index in range(first, math.floor(high / step + 1e-9) + 1)]
+    # Through 12 digits of text: 3 × 0.1 is to read 0.3, and 3e-14 is not to become 0.
+    found = [float(f"{index * step:.12g}") for index in range(first, math.floor(high / step + 1e-9) + 1)]
+    return found if 0 < len(found) <= 2 * count else [low]
 
 
 def data_uri(svg: str) -> str:
@@ -106,10 +115,12 @@ def small_multiples(panels: Sequence[Panel], *, per_row: int = 3, wide: int = 30
     """Return one picture of several small charts."""
     rows = max(1, math.ceil(len(panels) / per_row))
     across = min(per_row, max(1, len(panels)))
+    drawn = sum(min(len(panel.curves), _CURVES) for panel in panels)
+    limit = max(8, min(200, _PICTURE_POINTS // max(1, drawn)))
     parts = []
     for place, panel in enumerate(panels):
         left, top = place % per_row * wide, place // per_row * high
-        parts.append(f"<g transform='translate({left} {top})'>{_chart(panel, wide, high)}</g>")
+        parts.append(f"<g transform='translate({left} {top})'>{_chart(panel, wide, high, limit=limit)}</g>")
     total_wide, total_high = across * wide, rows * high
     return (
         f"<svg xmlns='http://www.w3.org/2000/svg' width='{total_wide}' height='{total_high}' "
@@ -117,11 +128,14 @@ def small_multiples(panels: Sequence[Panel], *, per_row: int = 3, wide: int = 30
     )
 
 
-def _chart(panel: Panel, wide: int, high: int, *, points: bool = False, x_names: Sequence[str] = ()) -> str:
+def _chart(
+    panel: Panel, wide: int, high: int, *, limit: int = 1_000, points: bool = False, x_names: Sequence[str] = ()
+) -> str:
     # Room for labels: numbers at the left, the last values at the right, steps below.
     left, right, top, bottom = 46, wide - 52, 22, high - 24
-    ys = [y for curve in panel.curves for y in curve.y if math.isfinite(y)]
-    xs = [x for curve in panel.curves for x in curve.x]
+    curves = panel.curves[:_CURVES]
+    ys = [y for curve in curves for y in curve.y if math.isfinite(y)]
+    xs = [x for curve in curves for x in curve.x]
     parts = [f"<text x='{left}' y='13' fill='{_GREY}' font-weight='bold' {_FONT}>{safe(panel.title)}</text>"]
     if not ys:
         parts.append(_label(left, high / 2, "no finite value"))
@@ -133,7 +147,7 @@ def _chart(panel: Panel, wide: int, high: int, *, points: bool = False, x_names:
         return left + (right - left) * ((x - first) / (last - first) if last > first else 0.5)
 
     def down(y: float) -> float:
-        return bottom - (bottom - top) * (y - low) / (high_y - low)
+        return bottom - (bottom - top) * _share(y, low, high_y)
 
     for tick in ticks(low, high_y):
         place = f"{down(tick):.1f}"
@@ -147,11 +161,11 @@ def _chart(panel: Panel, wide: int, high: int, *, points: bool = False, x_names:
         if first == last:
             break
     ends = []
-    for number_of_curve, curve in enumerate(panel.curves):
+    for number_of_curve, curve in enumerate(curves):
         color = PALETTE[curve.color % len(PALETTE)]
         dash = _DASHES[number_of_curve // len(PALETTE) % len(_DASHES)]
         parts.append(
-            f"<path d='{_path(curve, across, down)}' fill='none' stroke='{color}' stroke-width='1.6' "
+            f"<path d='{_path(curve, limit, across, down)}' fill='none' stroke='{color}' stroke-width='1.6' "
             f"stroke-dasharray='{dash}'/>"
         )
         finite = [(x, y) for x, y in zip(curve.x, curve.y, strict=True) if math.isfinite(y)]
@@ -183,10 +197,10 @@ def _end_labels(ends: list[tuple[float, Curve, float, str]], right: int, top: in
     return parts
 
 
-def _path(curve: Curve, across: Callable[[float], float], down: Callable[[float], float]) -> str:
+def _path(curve: Curve, limit: int, across: Callable[[float], float], down: Callable[[float], float]) -> str:
     parts = []
     pen_down = False
-    for index in thin(curve.x, curve.y, 400):
+    for index in thin(curve.x, curve.y, limit):
         y = curve.y[index]
         if not math.isfinite(y):
             # A gap says that there was no number here.
@@ -197,12 +211,20 @@ def _path(curve: Curve, across: Callable[[float], float], down: Callable[[float]
     return "".join(parts)
 
 
+def _share(value: float, low: float, high: float) -> float:
+    """Return how far up a range a value lies, also where the range is wider than a float holds."""
+    if math.isinf(high - low):
+        value, low, high = value / 4, low / 4, high / 4
+    return (value - low) / (high - low) if high > low else 0.5
+
+
 def _padded(low: float, high: float) -> tuple[float, float]:
     if high == low:
         pad = abs(low) * 0.1 or 1.0
         return low - pad, high + pad
     pad = (high - low) * 0.05
-    return low - pad, high + pad
+    # Beyond the greatest floats there is no room for a margin.
+    return (low - pad, high + pad) if math.isfinite(pad) else (low, high)
 
 
 def dots(title: str, xs: Sequence[float], ys: Sequence[float], colors: Sequence[int], x_names: Sequence[str]) -> str:
@@ -218,7 +240,7 @@ def dots(title: str, xs: Sequence[float], ys: Sequence[float], colors: Sequence[
         for x, y, color in zip(xs, ys, colors, strict=True):
             if math.isfinite(y):
                 share = (x - first) / span if max(xs) > first else 0.5
-                cx, cy = left + (right - left) * share, bottom - (bottom - top) * (y - low) / (top_y - low)
+                cx, cy = left + (right - left) * share, bottom - (bottom - top) * _share(y, low, top_y)
                 parts.append(f"<circle cx='{cx:.1f}' cy='{cy:.1f}' r='4' fill='{PALETTE[color]}'/>")
     return (
         f"<svg xmlns='http://www.w3.org/2000/svg' width='{wide}' height='{high}' "

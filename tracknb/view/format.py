@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+# A param may hold thousands of letters; a column of text cannot.
+_CELL_LETTERS: Final = 60
 STATUS_MARKS: Final = {"RUNNING": "●", "FINISHED": "✓", "FAILED": "✕", "KILLED": "■", "SCHEDULED": "○"}
 
 
@@ -71,7 +73,16 @@ def status(word: str) -> str:
 
 def one_line(text: str) -> str:
     """Return stored text that cannot move a terminal's cursor or begin a new line."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
+
+
+def clipped(text: str, limit: int) -> str:
+    """Return a text of at most ``limit`` letters; an ellipsis stands for the rest."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def width(text: str) -> int:
@@ -84,7 +95,7 @@ def width(text: str) -> int:
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[bool]) -> str:
     """Return aligned columns of text; those that are empty throughout are left out."""
-    clean = [[one_line(cell) for cell in row] for row in (head, *rows)]
+    clean = [[one_line(clipped(cell, _CELL_LETTERS)) for cell in row] for row in (head, *rows)]
     kept = [index for index in range(len(head)) if any(row[index] for row in clean[1:])] or [0]
     wide = {index: max(width(row[index]) for row in clean) for index in kept}
     lines = []

@@ -8,16 +8,25 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from tracknb.entities import ATTEMPT_TAG, CELL_GROUP_TAG, SOURCE_NAME_TAG, Run, evaluation_sets
 from tracknb.view import format as fmt
-from tracknb.view.base import PAYLOAD_LIMIT, VERSION, View, chip_texts, safe, set_texts, shown_tags
+from tracknb.view.base import (
+    PAYLOAD_LIMIT,
+    VERSION,
+    View,
+    chip_texts,
+    html_table,
+    safe,
+    sendable,
+    set_texts,
+    shown_tags,
+)
 from tracknb.view.chart import color_index
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _HTML_ROWS: Final = 50
+_SAMPLE: Final = 100
 _TEXT_COLUMNS: Final = 12
-_CELL: Final = 'style="text-align:left"'
-_NUMBER_CELL: Final = 'style="text-align:right"'
 
 
 class RunsView(View):
@@ -57,7 +66,7 @@ class RunsView(View):
     def headline(self) -> str:
         """Return what is shown, such as "nyc-taxi: 12 of 480 runs (metrics.rmse < 4)"."""
         asked = f" ({self.query})" if self.query else ""
-        return f"{self.title}: {fmt.counted(self.matched, self.total)}{asked}"
+        return fmt.one_line(f"{self.title}: {fmt.counted(self.matched, self.total)}{asked}")
 
     def empty_text(self) -> str:
         """Return what to say, and to do, when no run is there."""
@@ -65,15 +74,19 @@ class RunsView(View):
             return f"{self.headline()}\nNo run matches. Loosen the filter, or leave it out."
         name = next(iter(self._experiments.values())) if len(self._experiments) == 1 else "my-experiment"
         return (
-            f"{self.title}: No runs found for this experiment.\n"
+            f"{fmt.one_line(self.title)}: No runs found for this experiment.\n"
             "Start one by putting this line above a cell:\n\n"
             f"    %%track_run --experiment {fmt.one_line(name)}"
         )
 
     def payload(self) -> dict[str, Any]:
         """Return the view's data; the oldest runs are left out where it would weigh too much."""
-        payload = self._payload_of(self.runs)
         count = len(self.runs)
+        if count > 2 * _SAMPLE:
+            # A few runs tell about how many fit; all of ten thousand would take seconds.
+            weight = len(json.dumps(self._data_of(self.runs[:_SAMPLE]))) / _SAMPLE
+            count = max(1, min(count, int(2 * PAYLOAD_LIMIT / weight)))
+        payload = self._payload_of(self.runs[:count])
         while count > 1 and len(json.dumps(payload)) > PAYLOAD_LIMIT:
             # Weight grows about with the number of runs; a little less than the share fits.
             share = PAYLOAD_LIMIT / len(json.dumps(payload))
@@ -93,9 +106,9 @@ class RunsView(View):
             "version": VERSION,
             "kind": self.kind,
             "view": self.view_id,
-            "title": self.title,
-            "experiment": next(iter(self._experiments.values())) if len(self._experiments) == 1 else None,
-            "query": self.query,
+            "title": sendable(self.title),
+            "experiment": sendable(next(iter(self._experiments.values()))) if len(self._experiments) == 1 else None,
+            "query": sendable(self.query),
             "total": self.total,
             "matched": self.matched,
             "note": note,
@@ -111,25 +124,25 @@ class RunsView(View):
         return {
             "n": len(runs),
             "id": [info.run_id for info in infos],
-            "name": [_sendable(info.run_name) for info in infos],
+            "name": [sendable(info.run_name) for info in infos],
             "status": [info.status for info in infos],
             "start": [info.start_time for info in infos],
             "end": [info.end_time for info in infos],
             "lifecycle": [info.lifecycle_stage for info in infos],
-            "user": [_sendable(info.user_id) for info in infos],
-            "experiment": [self._experiments.get(info.experiment_id, info.experiment_id) for info in infos],
-            "source": [_sendable(item.get(SOURCE_NAME_TAG, "").rsplit("/", 1)[-1]) for item in tags],
+            "user": [sendable(info.user_id) for info in infos],
+            "experiment": [sendable(self._experiments.get(info.experiment_id, info.experiment_id)) for info in infos],
+            "source": [sendable(item.get(SOURCE_NAME_TAG, "").rsplit("/", 1)[-1]) for item in tags],
             "color": [color_index(info.run_id) for info in infos],
-            "group": [_sendable(item.get(CELL_GROUP_TAG, "")) for item in tags],
+            "group": [sendable(item.get(CELL_GROUP_TAG, "")) for item in tags],
             "attempt": [int(text) if (text := item.get(ATTEMPT_TAG, "")).isdecimal() else None for item in tags],
             "tags": _coded_lists([[list(pair) for pair in shown_tags(item).items()] for item in tags]),
             "evalSets": _coded_lists([list(evaluation_sets(item)) for item in tags]),
             "metrics": [
-                {"key": key, "values": [fmt.json_number(run.data.metrics.get(key)) for run in runs]}
+                {"key": sendable(key), "values": [fmt.json_number(run.data.metrics.get(key)) for run in runs]}
                 for key in fmt.sorted_keys([run.data.metrics for run in runs])
             ],
             "params": [
-                {"key": key, **_coded([run.data.params.get(key) for run in runs])}
+                {"key": sendable(key), **_coded([run.data.params.get(key) for run in runs])}
                 for key in fmt.sorted_keys([run.data.params for run in runs])
             ],
         }
@@ -196,20 +209,9 @@ class RunTable(RunsView):
             return f"<pre>{safe(self.empty_text())}</pre>"
         head, right, cells = self._columns(times=True)
         shown = self.runs[:_HTML_ROWS]
-        heads = "".join(f"<th {_CELL}>{safe(word)}</th>" for word in head)
-        rows = "".join(
-            "<tr>"
-            + "".join(
-                f"<td {_NUMBER_CELL if number else _CELL}>{safe(cell)}</td>"
-                for cell, number in zip(cells(run), right, strict=True)
-            )
-            + "</tr>"
-            for run in shown
-        )
         more = f"<p>and {self.matched - len(shown):,} more</p>" if len(shown) < self.matched else ""
         return (
-            f"<p><b>{safe(self.headline())}</b></p>"
-            f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{more}"
+            f"<p><b>{safe(self.headline())}</b></p>{html_table(head, [cells(run) for run in shown], right=right)}{more}"
         )
 
     def _columns(self, *, times: bool) -> tuple[list[str], list[bool], Callable[[Run], list[str]]]:
@@ -237,10 +239,11 @@ class RunTable(RunsView):
         return head, right, cells
 
 
-def _utc(milliseconds: Sequence[int | None]) -> Any:
+def utc(milliseconds: Sequence[int | None]) -> Any:
+    """Return times as pandas holds them; one that is beyond its calendar is missing."""
     import pandas as pd
 
-    return pd.to_datetime(pd.array(list(milliseconds), dtype="Int64"), unit="ms", utc=True)
+    return pd.to_datetime(pd.array(list(milliseconds), dtype="Int64"), unit="ms", utc=True, errors="coerce")
 
 
 def runs_frame(runs: Sequence[Run]) -> pd.DataFrame:
@@ -257,8 +260,8 @@ def runs_frame(runs: Sequence[Run]) -> pd.DataFrame:
         "experiment_id": [info.experiment_id for info in infos],
         "status": [info.status for info in infos],
         "artifact_uri": [info.artifact_uri for info in infos],
-        "start_time": _utc([info.start_time for info in infos]),
-        "end_time": _utc([info.end_time for info in infos]),
+        "start_time": utc([info.start_time for info in infos]),
+        "end_time": utc([info.end_time for info in infos]),
     }
     for key in dict.fromkeys(key for run in runs for key in run.data.metrics):
         data[f"metrics.{key}"] = pd.Series([run.data.metrics.get(key) for run in runs], dtype="float64")
@@ -273,7 +276,7 @@ def _coded(values: Sequence[str | None]) -> dict[str, Any]:
     """Return texts as codes into a dictionary; -1 where one is missing."""
     codes: dict[str, int] = {}
     return {
-        "codes": [-1 if value is None else codes.setdefault(_sendable(value), len(codes)) for value in values],
+        "codes": [-1 if value is None else codes.setdefault(sendable(value), len(codes)) for value in values],
         "dict": list(codes),
     }
 
@@ -286,7 +289,7 @@ def _coded_lists(lists: Sequence[Sequence[Any]]) -> dict[str, Any]:
     for items in lists:
         row = []
         for item in items:
-            clean = [_sendable(part) for part in item] if isinstance(item, list) else _sendable(item)
+            clean = [sendable(part) for part in item] if isinstance(item, list) else sendable(item)
             mark = json.dumps(clean)
             if mark not in codes:
                 codes[mark] = len(values)
@@ -294,8 +297,3 @@ def _coded_lists(lists: Sequence[Sequence[Any]]) -> dict[str, Any]:
             row.append(codes[mark])
         coded.append(row)
     return {"dict": values, "codes": coded}
-
-
-def _sendable(text: str) -> str:
-    # Half of a surrogate pair cannot travel as UTF-8.
-    return text.encode("utf-8", "replace").decode()

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tracknb.entities import Run
 from tracknb.view import format as fmt
-from tracknb.view.base import safe, set_texts
+from tracknb.view.base import html_table, safe, sendable, set_texts
 from tracknb.view.chart import color_index, dots, image
-from tracknb.view.table import RunsView
+from tracknb.view.table import RunsView, utc
 
 if TYPE_CHECKING:
     import altair as alt
@@ -87,7 +87,7 @@ class Trend(RunsView):
         return "\n".join(lines)
 
     def html(self) -> str:
-        """Return the picture of the trend."""
+        """Return the picture of the trend, and the newest values under it."""
         points = self._points()
         if self.metric is None or not points:
             return f"<pre>{safe(self.text())}</pre>"
@@ -97,11 +97,27 @@ class Trend(RunsView):
         names = (fmt.moment(points[0].info.start_time), fmt.moment(points[-1].info.start_time))
         picture = dots(self.metric, xs, ys, colors, names)
         spoken = f"{self.metric} over {fmt.counted(len(points), len(points))}: last value {fmt.number(ys[-1])}"
-        return f"<p><b>{safe(self.headline())}</b></p>{image(picture, spoken)}<pre>{safe(self.text())}</pre>"
+        newest = points[-_ROWS:]
+        rows = [
+            [
+                fmt.number(run.data.metrics[self.metric]),
+                run.info.run_name,
+                set_texts(run.data.tags),
+                fmt.moment(run.info.start_time),
+            ]
+            for run in newest
+        ]
+        head = [self.metric, "run", "evaluation set", "start"]
+        older = len(points) - len(newest)
+        more = f"<p>and {older:,} older</p>" if older else ""
+        return (
+            f"<p><b>{safe(self.headline())}</b></p>{image(picture, spoken)}"
+            f"{html_table(head, rows, right=[True, False, False, False])}{more}"
+        )
 
     def payload(self) -> dict[str, Any]:
         """Return the run table's data and the metric that is drawn first."""
-        return {**super().payload(), "metric": self.metric}
+        return {**super().payload(), "metric": None if self.metric is None else sendable(self.metric)}
 
     def to_altair(self) -> alt.LayerChart:
         """Return the trend as an Altair chart, to restyle or to export."""
@@ -111,7 +127,7 @@ class Trend(RunsView):
         points = self._points()
         frame = pd.DataFrame(
             {
-                "start": pd.to_datetime([run.info.start_time for run in points], unit="ms", utc=True),
+                "start": utc([run.info.start_time for run in points]),
                 "value": [run.data.metrics[self.metric] for run in points if self.metric is not None],
                 "run": [run.info.run_name for run in points],
                 "user": [run.info.user_id for run in points],

@@ -32,7 +32,7 @@ export function setText(element: Element, text: string): void {
 
 const SHAPES: Record<string, string> = {
   FINISHED: 'M5 1a4 4 0 1 0 0 8a4 4 0 1 0 0-8Z',
-  RUNNING: 'M5 1a4 4 0 1 0 0 8Z M5 1.6a3.4 3.4 0 0 1 0 6.8',
+  RUNNING: 'M2 1.2L8.6 5L2 8.8Z',
   FAILED: 'M1.8 1.8L8.2 8.2M8.2 1.8L1.8 8.2',
   KILLED: 'M1.5 1.5h7v7h-7Z',
   SCHEDULED: 'M5 1.6a3.4 3.4 0 1 0 0 6.8a3.4 3.4 0 1 0 0-6.8Z'

@@ -25,7 +25,7 @@ export function formatNumber(value: number | undefined): string {
   if (Number.isInteger(value) && size < 1e6) {
     return String(value).replace('-', '−');
   }
-  const short = size >= 1e6 || size < 1e-4 ? value.toExponential(3) : fixed(value, size);
+  const short = size >= 1e6 || size < 1e-4 ? value.toExponential(3).replace(/\.?0+e/, 'e') : fixed(value, size);
   return short.replace('e+', 'e').replace(/-/g, '−');
 }
 
@@ -33,7 +33,7 @@ function fixed(value: number, size: number): string {
   if (size >= 1000) {
     return String(Math.round(value));
   }
-  return value.toPrecision(4);
+  return String(Number(value.toPrecision(4)));
 }
 
 /** The number in full, as it would be typed. */

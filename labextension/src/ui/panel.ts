@@ -29,9 +29,10 @@ function makeLine(swatch: boolean): Line {
   const attempt = h('span', { class: 'tnb-quiet' });
   const elapsed = h('span', { class: 'tnb-num' });
   const steps = h('span', { class: 'tnb-num' });
+  const single = h('span', { class: 'tnb-quiet' });
   const fill = h('div');
   const bar = h('div', { class: 'tnb-progress', role: 'progressbar', 'aria-valuemin': '0' }, fill);
-  const element = h('div', { class: 'tnb-line' }, mark, word, ...(swatch ? [square] : []), name, experiment, attempt, elapsed, bar, steps);
+  const element = h('div', { class: 'tnb-line' }, mark, word, ...(swatch ? [square] : []), name, experiment, attempt, elapsed, bar, steps, single);
   let status = '';
   return {
     element,
@@ -47,6 +48,10 @@ function makeLine(swatch: boolean): Line {
       name.title = `${run.name}\n${run.id}`;
       setText(experiment, run.experiment);
       setText(attempt, run.attempt && run.attempt > 1 ? `attempt ${run.attempt}` : '');
+      // With several runs there is no room for tiles: numbers without a curve stand in the line.
+      const numbers = swatch ? run.series.filter(series => series.x.length < 2) : [];
+      setText(single, numbers.map(series => `${series.key} ${formatNumber(toNumber(series.last))}`).join(', '));
+      single.title = single.textContent ?? '';
       const until = run.end ?? now;
       setText(elapsed, run.end === null && live ? formatElapsed(until - run.start) : formatDuration(until - run.start));
       elapsed.title = `Started ${formatTime(run.start)}`;
@@ -269,7 +274,9 @@ export function panelView(payload: PanelPayload, options: PanelOptions = {}): Vi
       const members = keys.flatMap(key => byKey.get(key)!);
       const curves = members.filter(member => member.series.x.length > 1);
       if (!curves.length) {
-        tiles.push(...members.map(member => tile(member, several)));
+        if (!several) {
+          tiles.push(...members.map(tile));
+        }
         continue;
       }
       seen.add(family);
@@ -291,10 +298,14 @@ export function panelView(payload: PanelPayload, options: PanelOptions = {}): Vi
     tileBox.replaceChildren(...tiles);
   }
 
-  function tile(member: Member, several: boolean): HTMLElement {
+  function tile(member: Member): HTMLElement {
     const value = toNumber(member.series.last);
-    const label = several ? `${member.key} (${member.run.name})` : member.key;
-    return h('div', { class: 'tnb-tile', title: `${label}\n${fullNumber(value)}` }, h('b', {}, formatNumber(value)), h('span', {}, label));
+    return h(
+      'div',
+      { class: 'tnb-tile', title: `${member.key}\n${fullNumber(value)}` },
+      h('b', {}, formatNumber(value)),
+      h('span', {}, member.key)
+    );
   }
 
   let chipsDrawn = '';

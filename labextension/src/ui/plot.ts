@@ -18,9 +18,19 @@ export function tick(value: number): string {
 
 const FONT = '11px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif';
 
+const none = null;
+/** Ticks of times as in ISO 8601: from this step on, the text, and what is added when year or day change. */
+const TIMES: uPlot.Axis.Values = [
+  [31536000, '{YYYY}', none, none, none, none, none, none, 1],
+  [2419200, '{YYYY}-{MM}', none, none, none, none, none, none, 1],
+  [86400, '{MM}-{DD}', '\n{YYYY}', none, none, none, none, none, 1],
+  [60, '{HH}:{mm}', '\n{YYYY}-{MM}-{DD}', none, '\n{MM}-{DD}', none, none, none, 1],
+  [1, '{HH}:{mm}:{ss}', '\n{YYYY}-{MM}-{DD}', none, '\n{MM}-{DD}', none, none, none, 1],
+  [0.001, ':{ss}.{fff}', '\n{YYYY}-{MM}-{DD} {HH}:{mm}', none, '\n{MM}-{DD} {HH}:{mm}', none, '\n{HH}:{mm}', none, 1]
+];
+
 /** Axes in the theme's colours; the width of the left one follows its longest tick. */
 export function axes(element: Element, time: boolean): uPlot.Axis[] {
-  const colors = chartColors(element);
   const common = {
     stroke: () => chartColors(element).text,
     font: FONT,
@@ -28,9 +38,10 @@ export function axes(element: Element, time: boolean): uPlot.Axis[] {
     ticks: { show: false },
     border: { show: false }
   };
-  void colors;
   return [
-    { ...common, size: 24, gap: 4, space: time ? 72 : 44, ...(time ? {} : { values: (_: uPlot, ticks: number[]) => ticks.map(tick) }) },
+    time
+      ? { ...common, size: 40, gap: 4, space: 72, values: TIMES }
+      : { ...common, size: 24, gap: 4, space: 44, values: (_: uPlot, ticks: number[]) => ticks.map(tick) },
     {
       ...common,
       gap: 4,

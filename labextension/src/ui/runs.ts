@@ -208,7 +208,8 @@ export function runsView(payload: RunsPayload, callbacks: Callbacks = {}): View 
         cell.append(h('span', { class: 'tnb-quiet' }, `#${attempt}`));
       }
     } else {
-      cell.append(h('span', { class: 'tnb-t' }, text));
+      cell.classList.add('tnb-plain');
+      cell.textContent = text;
     }
     const title = column.title(row);
     if (title) {

@@ -33,7 +33,7 @@ const own = (c: typeof LIGHT): string =>
 
 const CSS = `
 .tracknb-view { ${variables(LIGHT)} ${own(LIGHT)}
-  box-sizing: border-box; width: 100%; max-width: 100%; padding: 4px 0; background: var(--tnb-bg); color: var(--tnb-fg);
+  box-sizing: border-box; width: 100%; max-width: 100%; padding: 4px; background: var(--tnb-bg); color: var(--tnb-fg);
   font-family: var(--jp-ui-font-family, system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif);
   font-size: var(--jp-ui-font-size1, 13px); line-height: 20px; }
 .tracknb-view.tnb-dark { ${variables(DARK)} ${own(DARK)} color-scheme: dark; }
@@ -61,7 +61,6 @@ const CSS = `
 .tracknb-view .tnb-mark[data-status=FINISHED] { color: var(--tnb-ok); }
 .tracknb-view .tnb-mark[data-status=FAILED] { color: var(--tnb-bad); stroke-width: 2; fill: none; }
 .tracknb-view .tnb-mark[data-status=RUNNING] { color: var(--tnb-busy); }
-.tracknb-view .tnb-mark[data-status=RUNNING] path, .tracknb-view .tnb-mark[data-status=SCHEDULED] path { fill-rule: evenodd; }
 .tracknb-view .tnb-mark[data-status=SCHEDULED] { fill: none; }
 .tracknb-view .tnb-swatch { display: inline-block; width: 8px; height: 8px; flex: none; border-radius: 1px; }
 .tracknb-view .tnb-grid { position: relative; overflow: auto; border: 1px solid var(--tnb-line); background: var(--tnb-bg); contain: content; }
@@ -71,6 +70,9 @@ const CSS = `
 .tracknb-view .tnb-row:hover, .tracknb-view .tnb-row:hover .tnb-pin { background: var(--tnb-bg2); }
 .tracknb-view .tnb-row[aria-selected=true], .tracknb-view .tnb-row[aria-selected=true] .tnb-pin { background: var(--tnb-soft); }
 .tracknb-view .tnb-cell { flex: none; display: flex; align-items: center; gap: 6px; height: 27px; padding: 0 8px; overflow: hidden; white-space: nowrap; }
+.tracknb-view .tnb-cell.tnb-plain { display: block; line-height: 27px; text-overflow: ellipsis; }
+.tracknb-view .tnb-plain.tnb-right { text-align: right; }
+.tracknb-view .tnb-cell > .tnb-chip { flex: none; max-width: 184px; }
 .tracknb-view .tnb-cell > span.tnb-t { overflow: hidden; text-overflow: ellipsis; }
 .tracknb-view .tnb-pin { position: sticky; z-index: 1; background: var(--tnb-bg); }
 .tracknb-view .tnb-head .tnb-pin { background: var(--tnb-bg2); }

@@ -1,0 +1,52 @@
+// @vitest-environment jsdom
+import { expect, it, vi } from 'vitest';
+import { payload } from './data.fixture';
+import { createView } from './view';
+
+// uPlot asks when it is imported, and jsdom has no such function.
+vi.hoisted(() => {
+  const none = () => ({ matches: false, addEventListener() {}, removeEventListener() {} });
+  Object.assign(globalThis, { matchMedia: none });
+  Object.assign(window, { matchMedia: none });
+});
+
+it('shows names as text and tells the selection', () => {
+  const onSelect = vi.fn();
+  const view = createView(payload(), { onSelect });
+  document.body.append(view.element);
+  expect(view.element.querySelector('img, script')).toBeNull();
+  expect(view.element.textContent).toContain('<img src=x onerror=alert(1)>');
+  expect(view.element.getAttribute('data-lm-suppress-shortcuts')).toBe('true');
+  view.element.querySelectorAll<HTMLInputElement>('.tnb-row input')[1].click();
+  expect(onSelect).toHaveBeenCalledWith(['b']);
+  view.destroy();
+  expect(document.querySelector('.tracknb-view')).toBeNull();
+});
+
+it('filters by chip and clears', () => {
+  const view = createView(payload());
+  document.body.append(view.element);
+  const clear = [...view.element.querySelectorAll('button')].find(each => each.textContent === 'Clear All Filters')!;
+  expect(clear.disabled).toBe(true);
+  view.element.querySelector<HTMLElement>('[data-chip="tags:0"]')!.click();
+  expect(view.element.querySelector('[role=status]')!.textContent).toBe('2 of 4 runs');
+  expect(view.element.querySelector('[data-chip="tags:0"]')!.getAttribute('aria-pressed')).toBe('true');
+  clear.click();
+  expect(view.element.querySelector('[role=status]')!.textContent).toBe('4 runs');
+  view.destroy();
+});
+
+it('shows the text of a version that it does not know', () => {
+  const view = createView({ version: 2, kind: 'other', text: '<b>plain</b>' });
+  expect(view.element.querySelector('pre')!.textContent).toBe('<b>plain</b>');
+  view.destroy();
+});
+
+it('says what to do when there is no run', () => {
+  const empty = payload();
+  empty.total = empty.data.n = 0;
+  const view = createView(empty);
+  expect(view.element.textContent).toContain('No runs found for this experiment');
+  expect(view.element.querySelector('code')!.textContent).toBe('%%track_run --experiment taxi');
+  view.destroy();
+});
