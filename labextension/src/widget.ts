@@ -19,9 +19,6 @@ interface State {
   views: Set<View>;
 }
 
-/** Models are the same objects in `initialize` and `render`, or share the widget manager's one. */
-const states = new WeakMap<object, State>();
-
 function copyPayload(model: Model): unknown {
   const value = model.get('view');
   return value === undefined || value === null ? value : JSON.parse(JSON.stringify(value));
@@ -41,24 +38,13 @@ function listen(model: Model): { state: State; stop(): void } {
     state.views.forEach(view => view.update?.(message));
   };
   model.on('msg:custom', onMessage);
-  states.set(model, state);
   return {
     state,
-    stop() {
-      model.off('msg:custom', onMessage);
-      states.delete(model);
-    }
+    stop: () => model.off('msg:custom', onMessage)
   };
 }
 
-function initialize({ model }: { model: Model }): () => void {
-  return listen(model).stop;
-}
-
-function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
-  // Some hosts call `render` alone, or give it another model object.
-  const own = states.has(model) ? undefined : listen(model);
-  const state = own?.state ?? states.get(model)!;
+function show(model: Model, state: State, el: HTMLElement): () => void {
   let view: View | undefined;
   const draw = () => {
     if (view) {
@@ -87,8 +73,32 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
       state.views.delete(view);
       view.destroy();
     }
-    own?.stop();
   };
 }
 
-export default { initialize, render };
+/**
+ * anywidget calls this once per model. What `initialize` has heard stands in this closure,
+ * because `render` gets another model object, which hears nothing from before.
+ */
+export default function widget() {
+  let heard: State | undefined;
+  return {
+    initialize({ model }: { model: Model }): () => void {
+      const { state, stop } = listen(model);
+      heard = state;
+      return () => {
+        stop();
+        heard = undefined;
+      };
+    },
+    render({ model, el }: { model: Model; el: HTMLElement }): () => void {
+      // A host that calls `render` alone still gets points from then on.
+      const own = heard ? undefined : listen(model);
+      const hide = show(model, own?.state ?? heard!, el);
+      return () => {
+        hide();
+        own?.stop();
+      };
+    }
+  };
+}

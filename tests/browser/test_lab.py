@@ -154,7 +154,8 @@ def saved(lab):
 
 def test_a_saved_notebook_works_without_a_kernel_and_untrusted(lab, lab_page, saved):
     lab_page.open(saved)
-    lab_page.page.get_by_role("button", name="No Kernel", exact=True).click(timeout=20_000)
+    # The dialog that asks for a kernel: none, please.
+    lab_page.page.locator(".jp-Dialog").get_by_role("button", name="No Kernel").click(timeout=20_000)
     table = lab_page.output(3)
     table.get_by_role("grid").wait_for(timeout=20_000)
 

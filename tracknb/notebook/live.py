@@ -119,8 +119,10 @@ class LivePanel:
                 # Old points were dropped here too: where the new ones begin is a guess
                 # that loses none, and the static form at the end draws all.
                 start = len(series.x) // 2
-            self._sent[run.run_id, key] = (series.generation, len(series.x))
-            append.append(new_points(series, start))
+            news = new_points(series, start)
+            # Counted after the copy: a point that came in between is the next round's.
+            self._sent[run.run_id, key] = (series.generation, start + len(news["x"]))
+            append.append(news)
         return {**run_facts(run), "append": append}
 
     def _show(self, bundle: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tracknb.view.base import safe
-from tracknb.view.format import number
+from tracknb.view.format import clipped, number
 
 if TYPE_CHECKING:
     import altair as alt
@@ -111,8 +111,15 @@ def image(svg: str, alt: str) -> str:
     return f'<img alt="{safe(alt)}" src="{data_uri(svg)}">'
 
 
-def small_multiples(panels: Sequence[Panel], *, per_row: int = 3, wide: int = 300, high: int = 170) -> str:
-    """Return one picture of several small charts."""
+def small_multiples(
+    panels: Sequence[Panel],
+    *,
+    legend: Sequence[tuple[str, int]] = (),
+    per_row: int = 3,
+    wide: int = 300,
+    high: int = 170,
+) -> str:
+    """Return one picture of several small charts, and below them ``legend``: names with colour indexes."""
     rows = max(1, math.ceil(len(panels) / per_row))
     across = min(per_row, max(1, len(panels)))
     drawn = sum(min(len(panel.curves), _CURVES) for panel in panels)
@@ -122,6 +129,11 @@ def small_multiples(panels: Sequence[Panel], *, per_row: int = 3, wide: int = 30
         left, top = place % per_row * wide, place // per_row * high
         parts.append(f"<g transform='translate({left} {top})'>{_chart(panel, wide, high, limit=limit)}</g>")
     total_wide, total_high = across * wide, rows * high
+    for place, (name, color) in enumerate(legend[: len(PALETTE)]):
+        left, top = 46 + place % across * wide, total_high + 14 + place // across * 16
+        parts.append(_label(left, top, f"● {clipped(name, 36)}", color=PALETTE[color % len(PALETTE)]))
+    if legend:
+        total_high += 8 + 16 * math.ceil(min(len(legend), len(PALETTE)) / across)
     return (
         f"<svg xmlns='http://www.w3.org/2000/svg' width='{total_wide}' height='{total_high}' "
         f"viewBox='0 0 {total_wide} {total_high}'>{''.join(parts)}</svg>"
@@ -136,7 +148,7 @@ def _chart(
     curves = panel.curves[:_CURVES]
     ys = [y for curve in curves for y in curve.y if math.isfinite(y)]
     xs = [x for curve in curves for x in curve.x]
-    parts = [f"<text x='{left}' y='13' fill='{_GREY}' font-weight='bold' {_FONT}>{safe(panel.title)}</text>"]
+    parts = [f"<text x='{left}' y='13' fill='{_GREY}' font-weight='bold' {_FONT}>{_title(panel)}</text>"]
     if not ys:
         parts.append(_label(left, high / 2, "no finite value"))
         return "".join(parts)
@@ -178,6 +190,17 @@ def _chart(
     if not points:
         parts += _end_labels(ends, right, top, bottom)
     return "".join(parts)
+
+
+def _title(panel: Panel) -> str:
+    """Return a chart's title; where it names the curves, each name in its curve's colour."""
+    if len(panel.curves) < 2 or panel.title != ", ".join(curve.name for curve in panel.curves):
+        return safe(clipped(panel.title, 40))
+    letters = max(6, 40 // len(panel.curves))
+    return ", ".join(
+        f"<tspan fill='{PALETTE[curve.color % len(PALETTE)]}'>{safe(clipped(curve.name, letters))}</tspan>"
+        for curve in panel.curves[:6]
+    )
 
 
 def _label(x: float, y: float, text: str, *, anchor: str = "start", color: str = _GREY) -> str:

@@ -25,8 +25,8 @@ from tracknb.view.base import (
 from tracknb.view.chart import Curve, color_index, image, small_multiples, thin
 from tracknb.view.chart import Panel as ChartPanel
 
-# All curves of one output together; a point weighs some 30 bytes in JSON.
-_POINTS: Final = 3_000
+# All curves of one output together; a point weighs some 40 bytes in JSON.
+_POINTS: Final = 1_000
 _PER_CURVE: Final = 500
 _LEAST_PER_CURVE: Final = 16
 _PICTURES: Final = 12
@@ -155,7 +155,8 @@ class Panel(View):
         if not panels:
             return ""
         spoken = "Curves: " + ", ".join(panel.title for panel in panels)
-        return image(small_multiples(panels), spoken)
+        legend = [(run.name, color_index(run.run_id)) for run in self.runs] if len(self.runs) > 1 else []
+        return image(small_multiples(panels, legend=legend), fmt.clipped(spoken, _LINE_LETTERS))
 
     def _elapsed(self, run: LiveRun) -> str:
         return fmt.duration((run.end_time or self._now_ms) - run.start_time)
