@@ -161,9 +161,16 @@ class LabPage:
 
     def run_cell(self, number: int) -> None:
         """Start running one cell; does not wait for the end."""
-        cell = self.cell(number)
-        cell.locator(".jp-InputArea-editor .cm-content").click()
-        self.page.keyboard.press("Control+Enter")
+        prompt = self.cell(number).locator(".jp-InputPrompt").first
+        before = prompt.text_content()
+        # A key that comes before the notebook took the focus is lost: press again then.
+        for _ in range(10):
+            self.cell(number).locator(".jp-InputArea-editor .cm-content").click()
+            self.page.keyboard.press("Control+Enter")
+            self.page.wait_for_timeout(500)
+            if prompt.text_content() != before:
+                return
+        raise AssertionError(f"cell {number} did not start")
 
     def cell(self, number: int):
         return self.page.locator(".jp-Notebook .jp-Cell").nth(number)

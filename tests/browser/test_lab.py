@@ -147,7 +147,8 @@ def saved(lab):
     subprocess.run(command, cwd=lab.folder, check=True, capture_output=True)
     notebook = lab.read(name)
     # No kernel of this name exists, and nobody signed the file: it opens untrusted, with no kernel.
-    notebook.metadata.kernelspec = {"name": "gone", "display_name": "Gone", "language": "python"}
+    notebook.metadata.kernelspec = {"name": "gone", "display_name": "Gone", "language": "gone"}
+    notebook.metadata.language_info = {"name": "gone"}
     nbformat.write(notebook, lab.folder / name)
     return name
 

@@ -71,7 +71,7 @@ export function makeColumns(data: RunData, now: number): Column[] {
     { ...text('status', 'Status', 'status', 100, row => statusWord(data.status[row])), raw: row => data.status[row] },
     { ...text('name', 'Run name', 'name', 184, row => data.name[row]), title: row => `${data.name[row]}\n${data.id[row]}` },
     {
-      ...text('start', 'Start time', 'time', 116, row => formatAgo(start(row), now)),
+      ...text('start', 'Start time', 'time', 132, row => formatAgo(start(row), now)),
       title: row => formatTime(start(row)),
       raw: row => {
         const time = start(row);
@@ -91,6 +91,9 @@ export function makeColumns(data: RunData, now: number): Column[] {
     text('evalSets', 'Evaluation Sets', 'evalSets', 132, setText),
     text('tags', 'Tags', 'tags', 216, tagText)
   ];
+  if (data.lifecycle.includes('deleted')) {
+    columns.splice(4, 0, text('lifecycle', 'Lifecycle', 'text', 88, row => statusWord(data.lifecycle[row])));
+  }
   if (several) {
     columns.splice(2, 0, text('experiment', 'Experiment', 'text', 136, row => data.experiment[row]));
   }

@@ -98,6 +98,17 @@ function lookOf(member: Member, keyIndex: number, several: boolean): Look {
   return { color: runColor(member.run.color), dash: DASHES[dash] };
 }
 
+/** Few points are drawn as dots: one alone makes no line. Asked at each drawing, since curves grow. */
+function isSparse(plot: uPlot, index: number): boolean {
+  let count = 0;
+  for (const value of plot.data[index]) {
+    if (value !== null && value !== undefined && ++count > 2) {
+      return false;
+    }
+  }
+  return true;
+}
+
 class FamilyChart {
   readonly element = h('div', { class: 'tnb-chart' });
   private readonly host = h('div', { class: 'tnb-plot' });
@@ -166,7 +177,7 @@ class FamilyChart {
             dash: look.dash,
             width: 1.5,
             spanGaps: false,
-            points: { show: data[0].length < 3, size: 5 }
+            points: { show: isSparse, size: 5 }
           }))
         ],
         hooks: { setCursor: [(self: uPlot) => this.showAt(self.cursor.idx)] }

@@ -62,10 +62,20 @@ export function padded(_: uPlot, low: number | null, high: number | null): uPlot
   return [low - room, high + room];
 }
 
-/** An x range that is never a point. */
-export function spread(room: number): uPlot.Range.Function {
-  return (_: uPlot, low: number, high: number): uPlot.Range.MinMax =>
-    low === null || high === null ? [0, 1] : low === high ? [low - room, high + room] : [low, high];
+/**
+ * An x range that is never a point, with a share of room at both ends. For a single point
+ * uPlot proposes a range of years, so the data are asked and not uPlot.
+ */
+export function spread(single: number, share = 0): uPlot.Range.Function {
+  return (plot: uPlot): uPlot.Range.MinMax => {
+    const xs = plot.data[0];
+    if (!xs?.length) {
+      return [0, 1];
+    }
+    const [low, high] = [xs[0], xs[xs.length - 1]];
+    const room = low === high ? single : (high - low) * share;
+    return [low - room, high + room];
+  };
 }
 
 /** Follow the width of an element; answers with a function that stops. */

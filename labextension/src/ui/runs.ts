@@ -64,7 +64,7 @@ export function runsView(payload: RunsPayload, callbacks: Callbacks = {}): View 
   let lines: string[] | undefined;
   const index = () => (lines ??= searchIndex(data));
 
-  const input = h('input', { type: 'search', placeholder: 'Filter runs', 'aria-label': 'Filter runs by text' });
+  const input = h('input', { type: 'search', placeholder: 'Filter by name, tag or param', 'aria-label': 'Filter runs by text' });
   let typing = 0;
   input.addEventListener('input', () => {
     cancelAnimationFrame(typing);
@@ -194,9 +194,6 @@ export function runsView(payload: RunsPayload, callbacks: Callbacks = {}): View 
     const text = column.text(row);
     if (column.kind === 'status') {
       cell.append(statusMark(data.status[row]), text);
-      if (data.lifecycle[row] === 'deleted') {
-        cell.append(' (deleted)');
-      }
       return;
     }
     if (column.kind === 'name') {
@@ -259,7 +256,7 @@ export function runsView(payload: RunsPayload, callbacks: Callbacks = {}): View 
     }
   });
 
-  const nothing = h('div', { class: 'tnb-empty', hidden: '' }, 'No run passes these filters.');
+  const nothing = h('div', { class: 'tnb-empty', hidden: '' }, 'No run matches the filters.');
 
   function drawCount(): void {
     const base = countText(shown.length, Math.max(payload.total, data.n));

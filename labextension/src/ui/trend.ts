@@ -173,7 +173,7 @@ export function trendView(payload: TrendPayload, callbacks: Callbacks = {}): Vie
         legend: { show: false },
         padding: [12, 16, 0, 0],
         cursor: { y: false, drag: { x: false, y: false }, points: { size: 9 } },
-        scales: { x: { time: true, range: spread(3600) }, y: { range: padded } },
+        scales: { x: { time: true, range: spread(3600, 0.01) }, y: { range: padded } },
         axes: axes(root.element, true),
         series: [
           {},
