@@ -42,7 +42,9 @@ def build(target_name: str = "wheel", version: str = "standard", *, force: bool 
         print("tracknb: no npm here, so the committed front-end files are used as they are", file=sys.stderr)
         return
     if not (WORKSPACE / "node_modules").is_dir():
-        subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=WORKSPACE, check=True)
+        # `npm ci` refuses a lock file when a registry lacks the binary of some other platform
+        # (npm/cli#9846); this installs the same locked versions and leaves the file alone.
+        subprocess.run([npm, "install", "--no-save", "--no-audit", "--no-fund"], cwd=WORKSPACE, check=True)
     subprocess.run([npm, "run", "build"], cwd=WORKSPACE, check=True)
     STAMP.write_text(f"{current}\n")
 

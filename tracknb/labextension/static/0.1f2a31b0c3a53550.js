@@ -24,7 +24,7 @@
 .tracknb-view .tnb-title { font-weight: 600; overflow-wrap: anywhere; }
 .tracknb-view .tnb-quiet { color: var(--tnb-fg2); overflow-wrap: anywhere; }
 .tracknb-view .tnb-push { margin-left: auto; }
-.tracknb-view input[type=search] { width: 200px; min-width: 0; }
+.tracknb-view input[type=search] { width: 232px; min-width: 0; }
 .tracknb-view .tnb-chips { display: flex; flex-wrap: wrap; gap: 4px; max-height: 52px; overflow-y: auto; }
 .tracknb-view .tnb-chip, .tracknb-view button.tnb-chip { display: inline-block; height: 20px; line-height: 18px; padding: 0 6px; border: 1px solid var(--tnb-line);
   border-radius: 2px; background: var(--tnb-bg2); max-width: 224px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 12px; }
