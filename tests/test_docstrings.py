@@ -25,7 +25,7 @@ def examples():
                 yield pytest.param(example, id=example.name)
 
 
-@pytest.mark.parametrize("example", examples())
+@pytest.mark.parametrize("example", list(examples()))
 def test_the_example_gives_what_it_shows(example, store):
     outcome = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE).run(example)
     assert outcome.failed == 0

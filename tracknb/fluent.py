@@ -1051,4 +1051,5 @@ def _reset_after_fork() -> None:
 
 
 atexit.register(_end_at_exit)
-os.register_at_fork(after_in_child=_reset_after_fork)
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_reset_after_fork)

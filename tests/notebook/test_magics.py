@@ -185,6 +185,13 @@ def test_a_wrong_option_is_one_clear_message_and_the_cell_does_not_run(shell, li
     assert len(str(outcome.error_in_exec).splitlines()) == 1
 
 
+def test_asking_for_help_runs_nothing(shell, capsys):
+    run_cell(shell, "%%track_run --help\nran = True")
+
+    assert "--eval-set" in capsys.readouterr().out
+    assert "ran" not in shell.user_ns
+
+
 def test_loading_twice_is_once_and_unloading_leaves_nothing(shell):
     before = len(shell.events.callbacks["pre_run_cell"])
     shell.run_line_magic("load_ext", "tracknb")

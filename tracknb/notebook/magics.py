@@ -51,6 +51,9 @@ def transform(lines: list[str]) -> list[str]:
         return lines
     arguments = lines[first].strip().removeprefix(LINE).strip()
     call = f"{OPENER}({OPENER_MAGIC!r}, {arguments!r})\n"
+    if "--help" in arguments.split():
+        # Who asks how it works does not want the cell run yet.
+        return [*lines[:first], call]
     following = next((index for index in range(first + 1, len(lines)) if lines[index].strip()), None)
     if following is not None and lines[following].lstrip().startswith("%%"):
         name, _, rest = lines[following].lstrip()[2:].strip().partition(" ")

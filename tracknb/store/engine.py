@@ -90,11 +90,9 @@ class SqliteEngine:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         engine = sa.create_engine(
             sa.URL.create("sqlite", database=str(self.path)),
-            # autocommit: we say BEGIN ourselves, the driver must not.
-            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False, "autocommit": True}
-            if hasattr(sqlite3, "LEGACY_TRANSACTION_CONTROL")
-            else {"timeout": BUSY_SECONDS, "check_same_thread": False, "isolation_level": None},
+            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
             poolclass=sa.QueuePool,
+            # We say BEGIN ourselves; the driver, left alone, would begin deferred transactions.
             isolation_level="AUTOCOMMIT",
         )
         sa.event.listen(engine, "connect", _prepare_connection)
