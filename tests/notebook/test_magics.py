@@ -104,6 +104,13 @@ def test_running_a_cell_again_is_a_new_attempt_that_says_what_changed(shell):
     assert newest.data.params == {"lr": "0.2"}
 
 
+def test_cells_that_only_begin_alike_are_no_attempts_of_each_other(shell):
+    for number in range(2):
+        run_cell(shell, f"%%track_run --experiment nyc-taxi\nx = {number}")
+
+    assert [run.data.tags["tracknb.attempt"] for run in runs_of()] == ["1", "1"]
+
+
 def test_resume_last_continues_the_cells_newest_run(shell):
     cell = "%%track_run --experiment nyc-taxi {more}\nimport tracknb\ntracknb.log_metric('a', {step}, step={step})"
     shell.run_cell(cell.format(more="", step=0), store_history=True, cell_id="c")

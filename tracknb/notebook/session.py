@@ -123,8 +123,9 @@ class Session:
         notebook = source.notebook_path(self.shell.user_ns)
         cell_id = getattr(info, "cell_id", None)
         text = secrets.mask(str(info.raw_cell))
-        # Without an id, as in a console, the cell's first line stands for it.
-        place = cell_id or hashlib.sha256(text.partition("\n")[0].encode()).hexdigest()[:12]
+        # Without an id, as in a console or under nbclient, the whole text stands for it: two
+        # cells that begin alike must not pass for attempts of one.
+        place = cell_id or text
         tags = {
             SOURCE_NAME_TAG: notebook,
             SOURCE_TYPE_TAG: "NOTEBOOK",

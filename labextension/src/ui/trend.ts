@@ -171,7 +171,7 @@ export function trendView(payload: TrendPayload, callbacks: Callbacks = {}): Vie
         width: host.clientWidth || 640,
         height: HEIGHT,
         legend: { show: false },
-        padding: [12, 16, 0, 0],
+        padding: [12, 16, 0, 28],
         cursor: { y: false, drag: { x: false, y: false }, points: { size: 9 } },
         scales: { x: { time: true, range: spread(3600, 0.01) }, y: { range: padded } },
         axes: axes(root.element, true),
