@@ -62,6 +62,8 @@ def found(*argv: str) -> list[str]:
         (("--tag", "mlflow.user=ada"), ["forest", "ridge", "linear"]),
         (("--eval-set", "v1"), ["ridge", "linear"]),
         (("--eval-set", "v1", "--tag", "candidate"), ["ridge"]),
+        (("--owner", "ada", "--eval-set", "v2"), ["forest"]),
+        (("--owner", "nobody"), []),
         (("--limit", "2"), ["forest", "ridge"]),
         (("--tag", "candidate", "--limit", "1"), ["forest"]),
         (("empty-exp",), []),
@@ -81,7 +83,7 @@ def test_a_limit_cuts_what_is_shown_and_not_what_is_counted(client: tracknb.Trac
 def test_runs_are_found_across_pages(
     client: tracknb.TrackingClient, tags: tuple[str, ...], limit: int, count: int
 ) -> None:
-    runs, _ = verbs._matching(client, ["1"], "", tags=tags, eval_sets=(), limit=limit, page=1)
+    runs, _ = verbs._matching(client, ["1"], "", tags=tags, eval_sets=(), owners=(), limit=limit, page=1)
 
     assert len(runs) == count
 

@@ -89,6 +89,7 @@ def _choice_options(function: Callable[..., View]) -> Callable[..., View]:
             click.option("--all-experiments", is_flag=True, help="Look into every experiment."),
             click.option("--tag", "tags", multiple=True, metavar="K=V", help="A tag, or only its value; any of them."),
             click.option("--eval-set", "eval_sets", multiple=True, help="An evaluation set; any of them."),
+            click.option("--owner", "owners", multiple=True, metavar="USER", help="Who started the run; any of them."),
             click.option(
                 "--limit", type=click.IntRange(min=1), default=DEFAULT_LIMIT, help="Keep this many of the newest runs."
             ),
@@ -183,6 +184,7 @@ def runs_table(
     experiment: str | Sequence[str] | None = None,
     tags: str | Sequence[str] = (),
     eval_set: str | Sequence[str] | None = None,
+    owner: str | Sequence[str] | None = None,
     max_results: int = DEFAULT_LIMIT,
 ) -> RunTable:
     """Return the run table that ``%track runs`` shows, the newest run first.
@@ -198,6 +200,8 @@ def runs_table(
         Each ``"key=value"`` or only a value; a run with any of them is shown.
     eval_set
         One evaluation set or several; a run of any of them is shown.
+    owner
+        Who started the runs, by user name; one or several.
     max_results
         Keep this many of the newest runs.
 
@@ -226,6 +230,7 @@ def runs_table(
         experiment=_as_list(experiment),
         tags=_as_list(tags),
         eval_sets=_as_list(eval_set),
+        owners=_as_list(owner),
         limit=max_results,
     )
     return _run_table(found)
@@ -238,6 +243,7 @@ def trend(
     experiment: str | Sequence[str] | None = None,
     tags: str | Sequence[str] = (),
     eval_set: str | Sequence[str] | None = None,
+    owner: str | Sequence[str] | None = None,
     max_results: int = DEFAULT_LIMIT,
 ) -> Trend:
     """Return the chart of a metric's last value from run to run, the oldest run first.
@@ -256,6 +262,7 @@ def trend(
         experiment=_as_list(experiment),
         tags=_as_list(tags),
         eval_sets=_as_list(eval_set),
+        owners=_as_list(owner),
         limit=max_results,
     )
     return _trend_view(found, metric)
@@ -353,6 +360,7 @@ def _find(
     all_experiments: bool = False,
     tags: Sequence[str] = (),
     eval_sets: Sequence[str] = (),
+    owners: Sequence[str] = (),
     limit: int = DEFAULT_LIMIT,
 ) -> _Found:
     wanted = list(dict.fromkeys(experiment))
@@ -367,14 +375,14 @@ def _find(
     places = _places(client, wanted, all_experiments=all_experiments)
     ids = list(places)
     total = client.count_runs(ids)
-    runs, matched = _matching(client, ids, query, tags=tags, eval_sets=eval_sets, limit=limit)
-    if not (query or tags or eval_sets):
+    runs, matched = _matching(client, ids, query, tags=tags, eval_sets=eval_sets, owners=owners, limit=limit)
+    if not (query or tags or eval_sets or owners):
         matched = total
     return _Found(
         runs=runs,
         experiments=places,
         title=", ".join(places.values()) if wanted or len(places) == 1 else "all experiments",
-        query=_as_asked(query, tags, eval_sets),
+        query=_as_asked(query, tags, eval_sets, owners),
         total=total,
         matched=matched,
     )
@@ -424,23 +432,25 @@ def _matching(
     *,
     tags: Sequence[str],
     eval_sets: Sequence[str],
+    owners: Sequence[str],
     limit: int,
     page: int = _PAGE,
 ) -> tuple[list[Run], int]:
     """Return the newest runs that match, and how many match in all.
 
-    Tags and evaluation sets are looked at here and not in the filter: each means
-    "any of them", and the filter language, being MLflow's, has no "or".
+    Tags, evaluation sets and owners are looked at here and not in the filter: each means
+    "any of them", and stays apart from what the user wrote.
     """
     found: list[Run] = []
     matched = 0
-    everything = not (query or tags or eval_sets)
+    everything = not (query or tags or eval_sets or owners)
     token: str | None = None
     while True:
         size = min(page, limit) if everything else page
         runs = client.search_runs(ids, query, max_results=size, page_token=token)
         for run in runs:
-            if _has_any_tag(run, tags) and _is_of_any_set(run, eval_sets):
+            of_owner = not owners or run.info.user_id in owners
+            if of_owner and _has_any_tag(run, tags) and _is_of_any_set(run, eval_sets):
                 matched += 1
                 if len(found) < limit:
                     found.append(run)
@@ -467,11 +477,12 @@ def _is_of_any_set(run: Run, wanted: Sequence[str]) -> bool:
     return not wanted or not set(wanted).isdisjoint(evaluation_sets(run.data.tags))
 
 
-def _as_asked(query: str, tags: Sequence[str], eval_sets: Sequence[str]) -> str:
+def _as_asked(query: str, tags: Sequence[str], eval_sets: Sequence[str], owners: Sequence[str]) -> str:
     """Return the whole question as one line, for the head of the view."""
     parts = [query] if query else []
     parts += [f"tag {' or '.join(tags)}"] if tags else []
     parts += [f"evaluation set {' or '.join(eval_sets)}"] if eval_sets else []
+    parts += [f"by {' or '.join(owners)}"] if owners else []
     return " · ".join(parts)
 
 
