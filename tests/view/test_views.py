@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import shlex
 from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -238,12 +239,25 @@ def live_runs(count, metrics, points=600):
     return runs
 
 
+def picture_of(view):
+    """The first picture of a view, as XML."""
+    return ElementTree.fromstring(base64.b64decode(view.html().split("base64,")[1].split('"')[0]).decode())
+
+
+def legend_of(view):
+    """Names with the colour and the dashes of the line that stands before each."""
+    elements = [element for element in picture_of(view) if not element.tag.endswith("}g")]
+    return {
+        text.text: (line.get("stroke"), line.get("stroke-dasharray"))
+        for line, text in zip(elements[::2], elements[1::2], strict=True)
+    }
+
+
 @pytest.mark.parametrize(("runs", "metrics"), [(1, 30), (60, 5), (300, 2)])
 def test_a_panel_of_many_curves_stays_light(runs, metrics):
     bundle = Panel.of(live_runs(runs, metrics), now_ms=0)._repr_mimebundle_()
 
-    assert len(json.dumps(bundle[MIME])) < 200_000
-    assert len(bundle["text/html"]) < 200_000
+    assert len(json.dumps(bundle[MIME])) + len(bundle["text/html"]) < 200_000
 
 
 def test_a_panel_says_how_many_runs_it_left_out():
@@ -252,7 +266,8 @@ def test_a_panel_says_how_many_runs_it_left_out():
 
     assert left_out > 0
     assert payload["note"] == (
-        f"as asked {left_out} more runs are left out of this output; tracknb.search_runs() has them all."
+        f"as asked {left_out} more runs are left out of this output; tracknb.search_runs() has them all. "
+        "Texts longer than 250 letters are cut short in this output."
     )
 
 
@@ -298,11 +313,30 @@ def test_the_picture_of_a_hostile_metric_is_well_formed():
 def test_a_picture_tells_which_curve_is_whose():
     one, two = live_runs(1, 1, points=3) + live_runs(1, 1, points=3)
     two.run_id, two.name = "00000001" + "0" * 24, "other"
-    html = Panel.of([one, two], now_ms=0).html()
-    picture = ElementTree.fromstring(base64.b64decode(html.split("base64,")[1].split('"')[0]).decode())
-    names = {element.text: element.get("fill") for element in picture.iter() if (element.text or "").startswith("●")}
+    assert legend_of(Panel.of([one, two], now_ms=0)) == {
+        "run-0": (chart.PALETTE[0], None),
+        "other": (chart.PALETTE[1], None),
+    }
 
-    assert names == {"● run-0": chart.PALETTE[0], "● other": chart.PALETTE[1]}
+
+def test_runs_whose_colours_fall_together_differ_in_their_dashes():
+    """Colours come from ids, so two of five runs often share one."""
+    one, two, three = (live_runs(1, 1, points=3)[0] for _ in range(3))
+    two.name, three.name = "two", "three"
+
+    assert legend_of(Panel.of([one, two, three], now_ms=0)) == {
+        "run-0": (chart.PALETTE[0], None),
+        "two": (chart.PALETTE[0], "6 3"),
+        "three": (chart.PALETTE[0], "2 2"),
+    }
+
+
+def test_a_legend_says_how_many_runs_it_does_not_name():
+    texts = [element.text for element in picture_of(Panel.of(live_runs(33, 1, points=3), now_ms=0)).iter()]
+
+    assert "run-29" in texts
+    assert "run-30" not in texts
+    assert "and 3 more" in texts
 
 
 @pytest.mark.parametrize("values", [[1e308, -1e308], [5e-324, 1e-323], [1e-14, 3e-14], [math.inf, 1.0], [math.nan] * 2])
@@ -358,3 +392,131 @@ def test_several_metrics_become_one_altair_chart_each():
     chart_of = chart.curves_altair({"a": {"loss": ([0, 1], [1.0, 2.0]), "acc": ([0, 1], [0.1, 0.2])}}).to_dict()
 
     assert chart_of["facet"]["field"] == "metric"
+
+
+def test_the_text_of_several_runs_tells_their_params_and_errors():
+    good, bad = (
+        live_run(params={"lr": "0.1"}),
+        live_run(params={"lr": "9"}, error="ZeroDivisionError: division by zero"),
+    )
+    bad.name, bad.status, bad.experiment = "bad", "FAILED", "other"
+
+    assert Panel.of([good, bad], now_ms=0).text() == (
+        "2 runs in nyc-taxi, other\n"
+        "\n"
+        "status      run    train_loss  val_loss  lr   error\n"
+        "✓ FINISHED  curve      0.3333    0.3333  0.1\n"
+        "✕ FAILED    bad        0.3333    0.3333  9    ZeroDivisionError: division by zero"
+    )
+
+
+def test_several_runs_have_one_chart_for_each_metric():
+    """Colours stand for the runs then, and nothing is left to tell two metrics apart."""
+    one, two = live_run(), live_run()
+    titles = [e.text for e in picture_of(Panel.of([one, two], now_ms=0)).iter() if e.get("font-weight") == "bold"]
+
+    assert titles == ["train_loss", "val_loss"]
+
+
+def test_a_trend_of_ten_thousand_runs_is_drawn_thinned_and_says_so():
+    view = trend_of([make_run(n, f"r{n}", metrics={"rmse": math.sin(n)}) for n in range(10_000, 0, -1)])
+    html = view.html()
+
+    assert len(html) < 60_000
+    assert "of 10,000 values.</p>" in html
+    assert html.index('<td style="text-align:left">r10000<') < html.index("<p>and 9,950 more</p>")
+
+
+LONG = {f"p{place}": "&é" * 3_000 for place in range(200)}
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        table_of([make_run(1, "x", params=LONG, tags=LONG)]),
+        table_of([make_run(number, "x" * 500, params=LONG) for number in range(50)]),
+        table_of([make_run(1, "x", metrics={f"m{place}": 1 / 3 for place in range(9_000)})]),
+        Panel.of([live_run(params=LONG, tags=LONG, error="&" * 500_000)], now_ms=0),
+        Panel.of(live_runs(1, 1_000, points=100), now_ms=0),
+    ],
+)
+def test_no_store_makes_an_output_heavy_and_the_payload_says_what_it_lacks(view):
+    bundle = view._repr_mimebundle_()
+
+    assert len(json.dumps(bundle[MIME])) <= 150_000
+    assert len(bundle["text/html"]) < 100_000
+    assert "in this output" in bundle[MIME]["note"]
+
+
+def test_a_query_of_any_length_still_gives_a_payload():
+    for runs in ([], RUNS):
+        assert table_of(runs, query="x" * 300_000, total=2).payload()["query"] == "x" * 300_000
+
+
+def test_long_texts_stay_whole_where_there_is_room():
+    payload = table_of([make_run(1, "x", params={"p": "y" * 6_000})]).payload()
+
+    assert payload["data"]["params"] == [{"key": "p", "codes": [0], "dict": ["y" * 6_000]}]
+    assert payload["note"] == ""
+
+
+def test_columns_without_room_are_counted():
+    view = table_of([make_run(1, "a", metrics={f"m{place:02}": 1.0 for place in range(15)}, params={"p": "1"})])
+
+    assert view.text().endswith("\n\nNot shown: 3 more metrics; tracknb.search_runs() has them all.")
+    assert "Not shown: 3 more metrics; " in view.html()
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"), [("nyc-taxi", "nyc-taxi"), ("my taxi", '"my taxi"'), ('a"b\\c', '"a\\"b\\\\c"')]
+)
+def test_the_line_to_copy_names_the_experiment_in_one_argument(name, argument):
+    line = table_of([], experiments={"1": name}).text().splitlines()[-1].strip()
+
+    assert line == f"%%track_run --experiment {argument}"
+    assert shlex.split(line) == ["%%track_run", "--experiment", name]
+
+
+def test_numbers_read_as_in_the_front_end():
+    """The values are those of ``format.test.ts`` and the borders between its rules."""
+    given = [
+        0.0,
+        -0.0,
+        42.0,
+        999_999.0,
+        1e6,
+        12_345.6,
+        123_456.7,
+        1_000.5,
+        9_999.5,
+        2.0625,
+        1e-4,
+        1e-5,
+        5e-324,
+        -1.5e300,
+    ]
+
+    assert " ".join(map(fmt.number, given)) == (
+        "0 0 42 999999 1e6 12346 123457 1001 10000 2.063 0.0001 1e-5 4.941e-324 -1.5e300"
+    )
+
+
+def test_altair_charts_of_many_points_stay_within_its_limit():
+    """Altair raises beyond 5,000 rows, and twenty long curves are what ``tracknb.chart()`` draws by itself."""
+    steps = list(range(600))
+    histories = {f"run-{n}": {"loss": (steps, [math.sin(n + step) for step in steps])} for n in range(20)}
+    trend = trend_of([make_run(n, "r", metrics={"rmse": float(n % 7)}) for n in range(6_000)])
+
+    for picture in (chart.curves_altair(histories), trend.to_altair()):
+        [rows] = picture.to_dict()["datasets"].values()
+        assert 1_000 < len(rows) <= 5_000
+
+
+def test_points_without_steps_are_drawn_in_their_order():
+    [rows] = chart.curves_altair({"a": {"loss": ([0, 0, 0], [3.0, 2.0, 1.0])}}).to_dict()["datasets"].values()
+
+    assert [row["step"] for row in rows] == [0, 1, 2]
+
+
+def test_marks_that_sit_on_letters_take_no_column():
+    assert [fmt.width(text) for text in ("e\u0301", "✓\ufe0f", "日", "नि")] == [1, 1, 2, 2]

@@ -21,9 +21,15 @@ MIME: Final = "application/vnd.tracknb.view+json"
 VERSION: Final = 1
 # What a saved output may weigh; beyond it the oldest runs are left out, and it says so.
 PAYLOAD_LIMIT: Final = 150_000
+# The same for the HTML's table, which stands beside the data in the saved output.
+HTML_LIMIT: Final = 60_000
+HTML_ROWS: Final = 50
+# How short texts become before anything else is left out.
+SHORT_TEXT: Final = 250
 # What neither HTML nor the XML of a picture may hold, not even escaped.
 _UNSHOWABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 _CELL_LETTERS: Final = 200
+_LETTERS_AND_ROWS: Final = ((_CELL_LETTERS, HTML_ROWS), (60, HTML_ROWS), (60, 20), (30, 8))
 _HIDDEN: Final = ("mlflow.", "tracknb.")
 # Views that somebody still holds, so that the one on the screen hears what is ticked in it.
 _views: weakref.WeakValueDictionary[str, View] = weakref.WeakValueDictionary()
@@ -85,19 +91,49 @@ def safe(text: object) -> str:
     return escape(_UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", sendable(str(text))))
 
 
-def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[bool]) -> str:
+def html_table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[bool], letters: int = _CELL_LETTERS
+) -> str:
     """Return a plain table, every text escaped and of a bounded length; ``right`` tells which columns hold numbers."""
     styles = [f'style="text-align:{"right" if number else "left"}"' for number in right]
-    heads = "".join(f"<th {style}>{safe(word)}</th>" for word, style in zip(head, styles, strict=True))
+    heads = "".join(
+        f"<th {style}>{safe(clipped(word, letters))}</th>" for word, style in zip(head, styles, strict=True)
+    )
     body = "".join(
         "<tr>"
-        + "".join(
-            f"<td {style}>{safe(clipped(cell, _CELL_LETTERS))}</td>" for cell, style in zip(row, styles, strict=True)
-        )
+        + "".join(f"<td {style}>{safe(clipped(cell, letters))}</td>" for cell, style in zip(row, styles, strict=True))
         + "</tr>"
         for row in rows
     )
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def bounded_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[bool], total: int) -> str:
+    """Return a table that an output can carry: shorter texts, then fewer rows; it says how many of ``total`` miss."""
+    table, shown = "", 0
+    for letters, count in _LETTERS_AND_ROWS:
+        table, shown = html_table(head, rows[:count], right=right, letters=letters), min(count, len(rows))
+        if len(table) <= HTML_LIMIT:
+            break
+    return table + (f"<p>and {total - shown:,} more</p>" if shown < total else "")
+
+
+def left_out_columns(metrics: int, params: int, shown: int) -> str:
+    """Return a sentence on how many metrics and params a table has no column for; nothing if it has them all."""
+    counts = [(metrics - shown, "metric"), (params - shown, "param")]
+    words = " and ".join(f"{count:,} more {what}{'s' if count > 1 else ''}" for count, what in counts if count > 0)
+    return f"Not shown: {words}; tracknb.search_runs() has them all." if words else ""
+
+
+def short_note(letters: int, keys: int | None) -> str:
+    """Return what to say of a payload whose texts were cut, and that may hold only some keys."""
+    only = f" Only the first {keys:,} metrics, params and tags are in it." if keys is not None else ""
+    return f"Texts longer than {letters} letters are cut short in this output.{only}"
+
+
+def shortened(text: str, limit: int | None) -> str:
+    """Return stored text for the payload, cut where there is a limit."""
+    return sendable(text if limit is None else clipped(text, limit))
 
 
 def sendable(text: str) -> str:

@@ -32,22 +32,32 @@ PALETTE: Final = (
     "#BB5566",
     "#777777",
 )
-_DASHES: Final = ("", "6 3", "2 3")
-# Points of one picture together, and curves in one of its charts: what an output can carry.
-_PICTURE_POINTS: Final = 4_000
-_CURVES: Final = 50
+_DASHES: Final = ("", "6 3", "2 2", "8 3 2 3")
+# Points of one picture together, and curves in one of its charts or names below it: what an output can carry.
+_PICTURE_POINTS: Final = 2_000
+_CURVES: Final = 30
+_END_LABELS: Final = 6
+DOTS: Final = 400
+# Altair refuses to draw more than 5,000 rows.
+ALTAIR_ROWS: Final = 4_900
 _GREY: Final = "#888888"
-_FONT: Final = "font-family='sans-serif' font-size='11'"
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One line of a chart: its name, colour index and points."""
+    """One line of a chart: its name, colour index, points, and which dashes it has."""
 
     name: str
     color: int
     x: Sequence[float]
     y: Sequence[float]
+    dash: int = 0
+
+    @property
+    def style(self) -> str:
+        """The line's colour and dashes in SVG's words."""
+        dashes = _DASHES[self.dash % len(_DASHES)]
+        return f"stroke='{PALETTE[self.color % len(PALETTE)]}'" + (f" stroke-dasharray='{dashes}'" if dashes else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +85,8 @@ def thin(x: Sequence[float], y: Sequence[float], limit: int) -> list[int]:
     count = len(x)
     if count <= limit:
         return list(range(count))
+    if limit < 4:
+        return [0, count - 1][:limit]
     buckets = max(1, (limit - 2) // 2)
     keep = {0, count - 1}
     for bucket in range(buckets):
@@ -83,6 +95,11 @@ def thin(x: Sequence[float], y: Sequence[float], limit: int) -> list[int]:
         keep.add(min(indexes, key=y.__getitem__))
         keep.add(max(indexes, key=y.__getitem__))
     return sorted(keep)
+
+
+def abscissa(steps: Sequence[int]) -> Sequence[int]:
+    """Return the steps, or the points' order where all steps are equal: whoever gave none logged all at 0."""
+    return range(len(steps)) if len(steps) > 0 and min(steps) == max(steps) else steps
 
 
 def ticks(low: float, high: float, count: int = 4) -> list[float]:
@@ -114,29 +131,37 @@ def image(svg: str, alt: str) -> str:
 def small_multiples(
     panels: Sequence[Panel],
     *,
-    legend: Sequence[tuple[str, int]] = (),
+    legend: Sequence[Curve] = (),
     per_row: int = 3,
     wide: int = 300,
     high: int = 170,
 ) -> str:
-    """Return one picture of several small charts, and below them ``legend``: names with colour indexes."""
+    """Return one picture of several small charts, and below them whose lines are whose."""
     rows = max(1, math.ceil(len(panels) / per_row))
-    across = min(per_row, max(1, len(panels)))
+    across = min(per_row, max(1, len(panels), len(legend)))
     drawn = sum(min(len(panel.curves), _CURVES) for panel in panels)
     limit = max(8, min(200, _PICTURE_POINTS // max(1, drawn)))
     parts = []
     for place, panel in enumerate(panels):
-        left, top = place % per_row * wide, place // per_row * high
+        left, top = place % across * wide, place // across * high
         parts.append(f"<g transform='translate({left} {top})'>{_chart(panel, wide, high, limit=limit)}</g>")
     total_wide, total_high = across * wide, rows * high
-    for place, (name, color) in enumerate(legend[: len(PALETTE)]):
+    for place, curve in enumerate(legend[:_CURVES]):
         left, top = 46 + place % across * wide, total_high + 14 + place // across * 16
-        parts.append(_label(left, top, f"● {clipped(name, 36)}", color=PALETTE[color % len(PALETTE)]))
+        parts.append(f"<path d='M{left} {top - 4}h26' fill='none' {curve.style} stroke-width='2'/>")
+        parts.append(_label(left + 32, top, clipped(curve.name, 32)))
     if legend:
-        total_high += 8 + 16 * math.ceil(min(len(legend), len(PALETTE)) / across)
+        total_high += 8 + 16 * math.ceil(min(len(legend), _CURVES) / across)
+    if len(legend) > _CURVES:
+        total_high += 16
+        parts.append(_label(46, total_high - 8, f"and {len(legend) - _CURVES:,} more"))
+    return _svg(total_wide, total_high, "".join(parts))
+
+
+def _svg(wide: int, high: int, content: str) -> str:
     return (
-        f"<svg xmlns='http://www.w3.org/2000/svg' width='{total_wide}' height='{total_high}' "
-        f"viewBox='0 0 {total_wide} {total_high}'>{''.join(parts)}</svg>"
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{wide}' height='{high}' viewBox='0 0 {wide} {high}' "
+        f"font-family='sans-serif' font-size='11'>{content}</svg>"
     )
 
 
@@ -148,7 +173,7 @@ def _chart(
     curves = panel.curves[:_CURVES]
     ys = [y for curve in curves for y in curve.y if math.isfinite(y)]
     xs = [x for curve in curves for x in curve.x]
-    parts = [f"<text x='{left}' y='13' fill='{_GREY}' font-weight='bold' {_FONT}>{_title(panel)}</text>"]
+    parts = [f"<text x='{left}' y='13' fill='{_GREY}' font-weight='bold'>{_title(panel)}</text>"]
     if not ys:
         parts.append(_label(left, high / 2, "no finite value"))
         return "".join(parts)
@@ -173,13 +198,9 @@ def _chart(
         if first == last:
             break
     ends = []
-    for number_of_curve, curve in enumerate(curves):
+    for curve in curves:
         color = PALETTE[curve.color % len(PALETTE)]
-        dash = _DASHES[number_of_curve // len(PALETTE) % len(_DASHES)]
-        parts.append(
-            f"<path d='{_path(curve, limit, across, down)}' fill='none' stroke='{color}' stroke-width='1.6' "
-            f"stroke-dasharray='{dash}'/>"
-        )
+        parts.append(f"<path d='{_path(curve, limit, across, down)}' fill='none' {curve.style} stroke-width='1.6'/>")
         finite = [(x, y) for x, y in zip(curve.x, curve.y, strict=True) if math.isfinite(y)]
         if len(finite) == 1:
             parts.append(
@@ -204,16 +225,16 @@ def _title(panel: Panel) -> str:
 
 
 def _label(x: float, y: float, text: str, *, anchor: str = "start", color: str = _GREY) -> str:
-    return f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' fill='{color}' {_FONT}>{safe(text)}</text>"
+    return f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' fill='{color}'>{safe(text)}</text>"
 
 
 def _end_labels(ends: list[tuple[float, Curve, float, str]], right: int, top: int, bottom: int) -> list[str]:
     """Return the last values beside the curves' ends, moved apart where they would overlap."""
-    parts = []
+    parts: list[str] = []
     below = float(top - 12)
     for place, _, value, color in sorted(ends, key=lambda end: end[0]):
         place = max(place, below + 12)
-        if place > bottom + 6:
+        if place > bottom + 6 or len(parts) == _END_LABELS:
             break
         below = place
         parts.append(_label(right + 4, place + 4, number(value), color=color))
@@ -251,24 +272,23 @@ def _padded(low: float, high: float) -> tuple[float, float]:
 
 
 def dots(title: str, xs: Sequence[float], ys: Sequence[float], colors: Sequence[int], x_names: Sequence[str]) -> str:
-    """Return the picture of points joined by one line, each in the colour of its run."""
+    """Return the picture of points joined by one line, each in the colour of its run; at most ``DOTS``."""
     wide, high = 720, 260
+    kept = thin(xs, ys, DOTS)
+    xs, ys, colors = [xs[index] for index in kept], [ys[index] for index in kept], [colors[index] for index in kept]
     line = _chart(Panel(title, [Curve(title, 9, xs, ys)]), wide, high, points=True, x_names=x_names)
     left, right, top, bottom = 46, wide - 52, 22, high - 24
     finite = [y for y in ys if math.isfinite(y)]
     parts = []
     if finite:
         low, top_y = _padded(min(finite), max(finite))
-        first, span = min(xs), (max(xs) - min(xs)) or 1
+        first, span = min(xs), max(xs) - min(xs)
         for x, y, color in zip(xs, ys, colors, strict=True):
             if math.isfinite(y):
-                share = (x - first) / span if max(xs) > first else 0.5
+                share = (x - first) / span if span else 0.5
                 cx, cy = left + (right - left) * share, bottom - (bottom - top) * _share(y, low, top_y)
                 parts.append(f"<circle cx='{cx:.1f}' cy='{cy:.1f}' r='4' fill='{PALETTE[color]}'/>")
-    return (
-        f"<svg xmlns='http://www.w3.org/2000/svg' width='{wide}' height='{high}' "
-        f"viewBox='0 0 {wide} {high}'>{line}{''.join(parts)}</svg>"
-    )
+    return _svg(wide, high, line + "".join(parts))
 
 
 def curves_altair(
@@ -276,16 +296,19 @@ def curves_altair(
 ) -> alt.Chart | alt.FacetChart:
     """Return an Altair chart of curves: run name → metric → (steps, values), thinned.
 
-    Several metrics become one small chart each.
+    Several metrics become one small chart each. A curve whose steps are all equal is drawn
+    over the order of its points.
     """
     import altair as alt
     import pandas as pd
 
     chart: Any
     run, metric, steps, values = [], [], [], []
+    limit = max(2, min(limit, ALTAIR_ROWS // max(1, sum(len(of_run) for of_run in histories.values()))))
     for name, of_run in histories.items():
         for key, (x, y) in of_run.items():
             kept = thin(x, y, limit)
+            x = abscissa(x)
             run += [name] * len(kept)
             metric += [key] * len(kept)
             steps += [x[index] for index in kept]

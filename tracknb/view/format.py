@@ -1,4 +1,8 @@
-"""How numbers, times and columns of text read; the front end's ``format.ts`` follows the same rules."""
+"""How numbers, times and columns of text read; the front end's ``format.ts`` follows the same rules.
+
+One difference is on purpose: a minus is the hyphen here, so that text copied from a
+terminal is still a number.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,11 @@ import math
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Final
 
+# JavaScript rounds the half of a digit up, which `.4g` and `.1f` do not.
+_FOUR_DIGITS: Final = Context(prec=4, rounding=ROUND_HALF_UP)
 # A param may hold thousands of letters; a column of text cannot.
 _CELL_LETTERS: Final = 60
 STATUS_MARKS: Final = {"RUNNING": "●", "FINISHED": "✓", "FAILED": "✕", "KILLED": "■", "SCHEDULED": "○"}
@@ -16,10 +23,12 @@ STATUS_MARKS: Final = {"RUNNING": "●", "FINISHED": "✓", "FAILED": "✕", "KI
 def number(value: float | None) -> str:
     """Return a number with 4 significant digits; missing is empty, NaN says NaN.
 
+    Digits before the point stay up to a million, since 12346 reads better than 1.235e4.
+
     Examples
     --------
-    >>> [number(x) for x in (0.123456, 1234567.0, 3.0, 0.00001234, float("nan"), None)]
-    ['0.1235', '1.235e+06', '3', '1.234e-05', 'NaN', '']
+    >>> [number(x) for x in (0.123456, 12345.6, 1234567.0, 3.0, 0.00001234, float("nan"), None)]
+    ['0.1235', '12346', '1.235e6', '3', '1.234e-5', 'NaN', '']
     """
     if value is None:
         return ""
@@ -27,9 +36,16 @@ def number(value: float | None) -> str:
         return "NaN"
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
-    if value == int(value) and abs(value) < 1e5:
+    size = abs(value)
+    if value == int(value) and size < 1e6:
         return str(int(value))
-    return f"{value:.4g}"
+    if 1000 <= size < 1e6:
+        return str(math.floor(value + 0.5))
+    short = _FOUR_DIGITS.create_decimal_from_float(value)
+    if 1e-4 <= size < 1e6:
+        return f"{short.normalize():f}"
+    digits, exponent = f"{short:.3e}".split("e")
+    return f"{digits.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
 def json_number(value: float | None) -> float | int | str | None:
@@ -40,20 +56,28 @@ def json_number(value: float | None) -> float | int | str | None:
 
 
 def duration(milliseconds: int | None) -> str:
-    """Return a length of time in its two largest units, such as ``2 min 5 s``."""
+    """Return a length of time in its two largest units.
+
+    Examples
+    --------
+    >>> [duration(x) for x in (800, 12_300, 59_960, 125_000, 7_500_000, 90_000_000)]
+    ['0.8 s', '12 s', '1 min', '2 min 5 s', '2 h 5 min', '1 d 1 h']
+    """
     if milliseconds is None:
         return ""
     seconds = max(0, milliseconds) / 1000
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(int(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes} min"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h"
+    if seconds < 9.95:
+        return f"{Decimal(seconds).quantize(Decimal('0.1'), rounding=ROUND_HALF_UP)} s"
+    whole = int(seconds + 0.5)
+    if whole < 60:
+        return f"{whole} s"
+    large, word, small, rest_word = next(
+        units
+        for units in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
+        if whole >= units[0]
+    )
+    rest = whole % large // small
+    return f"{whole // large} {word} {rest} {rest_word}" if rest else f"{whole // large} {word}"
 
 
 def moment(timestamp_ms: int | None) -> str:
@@ -88,7 +112,7 @@ def clipped(text: str, limit: int) -> str:
 def width(text: str) -> int:
     """Return how many columns a text takes in a terminal."""
     return sum(
-        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        0 if unicodedata.category(letter) in ("Mn", "Me") else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
         for letter in text
     )
 

@@ -5,34 +5,42 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from tracknb.entities import NOTE_TAG, evaluation_sets
 from tracknb.live import LiveRun, LiveSeries
 from tracknb.view import format as fmt
 from tracknb.view.base import (
-    PAYLOAD_LIMIT,
+    SHORT_TEXT,
     VERSION,
     View,
+    bounded_table,
     chip_texts,
-    html_table,
+    left_out_columns,
     safe,
     sendable,
     set_texts,
+    short_note,
+    shortened,
     shown_tags,
 )
-from tracknb.view.chart import Curve, color_index, image, small_multiples, thin
+from tracknb.view.chart import PALETTE, Curve, abscissa, color_index, image, small_multiples, thin
 from tracknb.view.chart import Panel as ChartPanel
 
 # All curves of one output together; a point weighs some 40 bytes in JSON.
 _POINTS: Final = 1_000
+# Less than a table's: the picture beside it takes its share of the output.
+_PAYLOAD_LIMIT: Final = 110_000
 _PER_CURVE: Final = 500
 _LEAST_PER_CURVE: Final = 16
 _PICTURES: Final = 12
 _ROWS: Final = 50
 _LINE_LETTERS: Final = 500
-_METRICS_OF_MANY: Final = 8
+_HTML_LETTERS: Final = 2_000
+_COLUMNS_OF_MANY: Final = 8
 _METRIC_HEAD: Final = ("metric", "last", "step", "min", "max", "points")
 _METRIC_RIGHT: Final = (False, True, True, True, True, True)
 _PART: Final = re.compile(
@@ -59,7 +67,7 @@ class Panel(View):
         if not self.runs:
             return "No run was tracked in this cell."
         if len(self.runs) > 1:
-            return self._text_of_many()
+            return self._text_of_many(times=times)
         return self._text_of(self.runs[0], times=times)
 
     def _text_of(self, run: LiveRun, *, times: bool) -> str:
@@ -85,17 +93,46 @@ class Panel(View):
     def _metric_columns(self, run: LiveRun) -> str:
         return fmt.columns(_METRIC_HEAD, _metric_rows(run), right=_METRIC_RIGHT)
 
-    def _text_of_many(self) -> str:
-        head, rows, right = self._columns_of_many()
+    def _text_of_many(self, *, times: bool) -> str:
+        head, rows, right = self._columns_of_many(times=times)
         shown = fmt.columns(head, rows[:_ROWS], right=right)
         more = f"\nand {len(rows) - _ROWS:,} more" if len(rows) > _ROWS else ""
-        return f"{fmt.counted(len(rows), len(rows))} in {fmt.one_line(self.runs[0].experiment)}\n\n{shown}{more}"
+        left_out = f"\n\n{self._left_out()}" if self._left_out() else ""
+        return f"{fmt.one_line(self._headline())}\n\n{shown}{more}{left_out}"
 
-    def _columns_of_many(self) -> tuple[list[str], list[list[str]], list[bool]]:
-        """Return heads, rows and which columns hold numbers, one row a run."""
-        keys = fmt.sorted_keys([dict(run.series) for run in self.runs])[:_METRICS_OF_MANY]
-        rows = [[fmt.status(run.status), run.name, *(_last(run.series.get(key)) for key in keys)] for run in self.runs]
-        return ["status", "run", *keys], rows, [False, False, *(True for _ in keys)]
+    def _headline(self) -> str:
+        experiments = ", ".join(dict.fromkeys(run.experiment for run in self.runs))
+        return f"{fmt.counted(len(self.runs), len(self.runs))} in {experiments}"
+
+    def _keys_of_many(self) -> tuple[list[str], list[str]]:
+        metrics = fmt.sorted_keys([run.series.copy() for run in self.runs])
+        return metrics, fmt.sorted_keys([run.params.copy() for run in self.runs])
+
+    def _left_out(self) -> str:
+        metrics, params = self._keys_of_many()
+        return left_out_columns(len(metrics), len(params), _COLUMNS_OF_MANY)
+
+    def _columns_of_many(self, *, times: bool) -> tuple[list[str], list[list[str]], list[bool]]:
+        """Return heads, rows and which columns hold numbers, one row a run; none that is empty throughout."""
+        metrics, params = (keys[:_COLUMNS_OF_MANY] for keys in self._keys_of_many())
+        head = ["status", "run", "duration", "evaluation set", "tags", *metrics, *params, "changed", "error"]
+        right = [False] * 5 + [True] * len(metrics) + [False] * (len(params) + 2)
+        rows = [
+            [
+                fmt.status(run.status),
+                run.name,
+                self._elapsed(run) if times else "",
+                set_texts(run.tags),
+                " ".join(chip_texts(run.tags)),
+                *(_last(run.series.get(key)) for key in metrics),
+                *(run.params.get(key, "") for key in params),
+                ", ".join(f"{key} {old} → {new}" for key, old, new in run.changed),
+                run.error or "",
+            ]
+            for run in self.runs
+        ]
+        kept = [place for place in range(len(head)) if place < 2 or any(row[place] for row in rows)]
+        return [head[at] for at in kept], [[row[at] for at in kept] for row in rows], [right[at] for at in kept]
 
     def html(self) -> str:
         """Return tables and the picture of the curves, every stored text escaped."""
@@ -112,85 +149,110 @@ class Panel(View):
             f"{self._elapsed(run)}</p>"
         ]
         if run.error:
-            parts.append(f"<p>{safe(run.error)}</p>")
-        parts += [f"<p>changed: {safe(key)} {safe(old)} → {safe(new)}</p>" for key, old, new in run.changed]
+            parts.append(_paragraph(run.error))
+        parts += [_paragraph(f"changed: {key} {old} → {new}", _LINE_LETTERS) for key, old, new in run.changed[:_ROWS]]
         facts = [
             ("evaluation set", set_texts(run.tags)),
             ("tags", ", ".join(chip_texts(run.tags))),
             ("note", run.tags.get(NOTE_TAG, "")),
         ]
-        parts += [f"<p>{name}: {safe(text)}</p>" for name, text in facts if text]
+        parts += [_paragraph(f"{name}: {text}") for name, text in facts if text]
         if run.params:
-            params = list(run.params.items())
-            parts.append(html_table(["param", "value"], params[:_ROWS], right=[False, False]))
-            parts.append(_more(len(params)))
+            params = list(run.params.copy().items())
+            parts.append(bounded_table(["param", "value"], params, right=[False, False], total=len(params)))
         return "".join(parts)
 
     def _html_metrics(self, run: LiveRun) -> str:
         if not run.series:
             return ""
         rows = _metric_rows(run)
-        return html_table(_METRIC_HEAD, rows[:_ROWS], right=_METRIC_RIGHT) + _more(len(rows))
+        return bounded_table(_METRIC_HEAD, rows, right=_METRIC_RIGHT, total=len(rows))
 
     def _html_of_many(self) -> str:
-        head, rows, right = self._columns_of_many()
-        title = f"{fmt.counted(len(rows), len(rows))} in {self.runs[0].experiment}"
-        return f"<p><b>{safe(title)}</b></p>{html_table(head, rows[:_ROWS], right=right)}{_more(len(rows))}"
+        head, rows, right = self._columns_of_many(times=True)
+        left_out = _paragraph(self._left_out()) if self._left_out() else ""
+        table = bounded_table(head, rows, right=right, total=len(rows))
+        return f"<p><b>{safe(fmt.clipped(self._headline(), _HTML_LETTERS))}</b></p>{table}{left_out}"
 
     def _picture(self) -> str:
-        families: dict[str, list[Curve]] = {}
-        for run in self.runs:
+        charts: dict[str, list[Curve]] = {}
+        several = len(self.runs) > 1
+        looks = _looks(self.runs)
+        for run, look in zip(self.runs, looks, strict=True):
             for place, (key, series) in enumerate(_metrics(run)):
                 x, y, _ = _curve(series)
                 if len(x) < 2:
                     continue
-                # One run: a colour per metric. Several: each run in its own.
-                color = place if len(self.runs) == 1 else color_index(run.run_id)
-                name = key if len(self.runs) == 1 else run.name
-                families.setdefault(_PART.sub("", key), []).append(Curve(name, color, _abscissa(x), y))
+                # One run: a colour per metric, and train_loss and val_loss share axes. Several:
+                # each run has its look, so a chart holds one metric, or nobody could tell.
+                if several:
+                    curve = replace(look, x=abscissa(x), y=y)
+                else:
+                    curve = Curve(key, place, abscissa(x), y, dash=place // len(PALETTE))
+                charts.setdefault(key if several else _PART.sub("", key), []).append(curve)
         panels = [
-            ChartPanel(", ".join(dict.fromkeys(c.name for c in curves)) if len(self.runs) == 1 else family, curves)
-            for family, curves in sorted(families.items())[:_PICTURES]
+            ChartPanel(key if several else ", ".join(curve.name for curve in curves), curves)
+            for key, curves in sorted(charts.items())[:_PICTURES]
         ]
         if not panels:
             return ""
         spoken = "Curves: " + ", ".join(panel.title for panel in panels)
-        legend = [(run.name, color_index(run.run_id)) for run in self.runs] if len(self.runs) > 1 else []
-        return image(small_multiples(panels, legend=legend), fmt.clipped(spoken, _LINE_LETTERS))
+        picture = image(small_multiples(panels, legend=looks if several else []), fmt.clipped(spoken, _LINE_LETTERS))
+        left_out = len(charts) - len(panels)
+        return picture + (_paragraph(f"and {left_out:,} more charts") if left_out else "")
 
     def _elapsed(self, run: LiveRun) -> str:
         return fmt.duration((run.end_time or self._now_ms) - run.start_time)
 
     def payload(self) -> dict[str, Any]:
-        """Return the runs' data, curves thinned to what a screen can show."""
+        """Return the runs' data, curves thinned to what a screen can show.
+
+        Where it still weighs too much, long texts are cut, then later runs are left out,
+        then metrics, params and tags; ``note`` says so.
+        """
         runs = self.runs
-        payload = self._payload_of(runs)
-        while len(runs) > 1 and (weight := len(json.dumps(payload))) > PAYLOAD_LIMIT:
-            # Without the later runs the curves of the others may keep more points.
-            runs = runs[: max(1, min(len(runs) - 1, int(len(runs) * PAYLOAD_LIMIT / weight * 0.95)))]
-            payload = self._payload_of(runs)
+        letters = keys = None
+        payload = self._payload_of(runs, letters, keys)
+        while (weight := len(json.dumps(payload))) > _PAYLOAD_LIMIT:
+            share = _PAYLOAD_LIMIT / weight * 0.95
+            if letters is None:
+                letters = SHORT_TEXT
+            elif keys == 0 or not runs:
+                break
+            elif len(runs) > 1:
+                # Without the later runs the curves of the others may keep more points.
+                runs = runs[: max(1, min(len(runs) - 1, int(len(runs) * share)))]
+            else:
+                run = runs[0]
+                held = max(len(run.series), len(run.params), len(run.tags), len(run.changed))
+                keys = int(min(held, held if keys is None else keys) * share)
+            payload = self._payload_of(runs, letters, keys)
         return payload
 
-    def _payload_of(self, runs: Sequence[LiveRun]) -> dict[str, Any]:
+    def _payload_of(self, runs: Sequence[LiveRun], letters: int | None, keys: int | None) -> dict[str, Any]:
         curves = sum(len(run.series) for run in runs) or 1
         limit = max(_LEAST_PER_CURVE, min(_PER_CURVE, _POINTS // curves))
         left_out = len(self.runs) - len(runs)
-        note = (
+        notes = [
+            self.note,
             f"{left_out:,} more {'run is' if left_out == 1 else 'runs are'} left out of this output; "
             "tracknb.search_runs() has them all."
-        )
+            if left_out
+            else "",
+            short_note(letters, keys) if letters is not None and (keys is not None or _is_long(runs, letters)) else "",
+        ]
         return {
             "version": VERSION,
             "kind": "panel",
             "view": self.view_id,
             "now": self._now_ms,
-            "note": sendable(" ".join(filter(None, [self.note, note if left_out else ""]))),
+            "note": sendable(" ".join(filter(None, notes))),
             "runs": [
                 {
-                    **run_facts(run),
+                    **run_facts(run, letters=letters, keys=keys),
                     "series": [
                         {**series_facts(series), **_points(*_thinned(_curve(series), limit))}
-                        for _, series in _metrics(run)
+                        for _, series in _metrics(run)[:keys]
                     ],
                 }
                 for run in runs
@@ -198,8 +260,8 @@ class Panel(View):
         }
 
 
-def run_facts(run: LiveRun) -> dict[str, Any]:
-    """Return what a panel draws of a run beside its curves."""
+def run_facts(run: LiveRun, *, letters: int | None = None, keys: int | None = None) -> dict[str, Any]:
+    """Return what a panel draws of a run beside its curves; ``letters`` and ``keys`` bound its texts."""
     progress = run.progress
     return {
         "id": run.run_id,
@@ -210,20 +272,20 @@ def run_facts(run: LiveRun) -> dict[str, Any]:
         "end": run.end_time,
         "color": color_index(run.run_id),
         "attempt": run.attempt,
-        "params": _pairs(run.params),
-        "tags": _pairs(shown_tags(dict(run.tags))),
-        "evalSets": [sendable(name) for name in evaluation_sets(run.tags)],
-        "note": sendable(run.tags.get(NOTE_TAG, "")),
-        "error": None if run.error is None else sendable(run.error),
+        "params": _pairs(run.params, letters, keys),
+        "tags": _pairs(shown_tags(dict(run.tags)), letters, keys),
+        "evalSets": [shortened(name, letters) for name in evaluation_sets(run.tags)],
+        "note": shortened(run.tags.get(NOTE_TAG, ""), letters),
+        "error": None if run.error is None else shortened(run.error, letters),
         "progress": None
         if progress is None
         else {"n": progress.n, "total": progress.total, "label": sendable(progress.label)},
-        "changed": [[sendable(text) for text in change] for change in run.changed],
+        "changed": [[shortened(text, letters) for text in change] for change in run.changed[:keys]],
     }
 
 
-def _pairs(mapping: Mapping[str, str]) -> list[list[str]]:
-    return [[sendable(key), sendable(value)] for key, value in dict(mapping).items()]
+def _pairs(mapping: Mapping[str, str], letters: int | None, keys: int | None) -> list[list[str]]:
+    return [[sendable(key), shortened(value, letters)] for key, value in list(dict(mapping).items())[:keys]]
 
 
 def series_facts(series: LiveSeries) -> dict[str, Any]:
@@ -256,11 +318,6 @@ def _points(x: list[int], y: list[float], t: list[int]) -> dict[str, Any]:
     return {"x": x, "y": [fmt.json_number(value) for value in y], "t": t}
 
 
-def _abscissa(steps: Sequence[int]) -> Sequence[float]:
-    # Whoever gave no step logged everything at 0: the order then stands in for it.
-    return range(len(steps)) if min(steps) == max(steps) else steps
-
-
 def _metrics(run: LiveRun) -> list[tuple[str, LiveSeries]]:
     # One step for the list: the cell may log a new metric while the panel's thread draws.
     return sorted(run.series.copy().items())
@@ -280,8 +337,24 @@ def _metric_rows(run: LiveRun) -> list[list[str]]:
     ]
 
 
-def _more(count: int) -> str:
-    return f"<p>and {count - _ROWS:,} more</p>" if count > _ROWS else ""
+def _is_long(runs: Sequence[LiveRun], letters: int) -> bool:
+    texts = (text for run in runs for text in (*run.params.copy().values(), *run.tags.copy().values(), run.error or ""))
+    return any(len(text) > letters for text in texts)
+
+
+def _paragraph(text: str, letters: int = _HTML_LETTERS) -> str:
+    return f"<p>{safe(fmt.clipped(text, letters))}</p>"
+
+
+def _looks(runs: Sequence[LiveRun]) -> list[Curve]:
+    """Return each run's name, colour and dashes; runs whose colours fall together differ in their dashes."""
+    seen: Counter[int] = Counter()
+    looks = []
+    for run in runs:
+        color = color_index(run.run_id)
+        looks.append(Curve(run.name, color, (), (), dash=seen[color]))
+        seen[color] += 1
+    return looks
 
 
 def _last(series: LiveSeries | None) -> str:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from tracknb.entities import ATTEMPT_TAG, CELL_GROUP_TAG, SOURCE_NAME_TAG, Run, evaluation_sets
 from tracknb.view import format as fmt
 from tracknb.view.base import (
+    HTML_ROWS,
     PAYLOAD_LIMIT,
+    SHORT_TEXT,
     VERSION,
     View,
+    bounded_table,
     chip_texts,
-    html_table,
+    left_out_columns,
     safe,
     sendable,
     set_texts,
+    short_note,
+    shortened,
     shown_tags,
 )
 from tracknb.view.chart import color_index
@@ -24,7 +30,6 @@ from tracknb.view.chart import color_index
 if TYPE_CHECKING:
     import pandas as pd
 
-_HTML_ROWS: Final = 50
 _SAMPLE: Final = 100
 _TEXT_COLUMNS: Final = 12
 
@@ -76,32 +81,57 @@ class RunsView(View):
         return (
             f"{fmt.one_line(self.title)}: No runs found for this experiment.\n"
             "Start one by putting this line above a cell:\n\n"
-            f"    %%track_run --experiment {fmt.one_line(name)}"
+            f"    %%track_run --experiment {_argument(fmt.one_line(name))}"
         )
 
+    def left_out_text(self) -> str:
+        """Return which columns the text and the table do not show, or nothing."""
+        metrics = fmt.sorted_keys([run.data.metrics for run in self.runs])
+        params = fmt.sorted_keys([run.data.params for run in self.runs])
+        return left_out_columns(len(metrics), len(params), _TEXT_COLUMNS)
+
     def payload(self) -> dict[str, Any]:
-        """Return the view's data; the oldest runs are left out where it would weigh too much."""
+        """Return the view's data.
+
+        Where it would weigh too much, long texts are cut, then the oldest runs are left
+        out, then columns; ``note`` says so.
+        """
         count = len(self.runs)
+        letters = keys = None
         if count > 2 * _SAMPLE:
             # A few runs tell about how many fit; all of ten thousand would take seconds.
-            weight = len(json.dumps(self._data_of(self.runs[:_SAMPLE]))) / _SAMPLE
+            sample = self.runs[:_SAMPLE]
+            if count * len(json.dumps(self._data_of(sample, None, None))) / _SAMPLE > PAYLOAD_LIMIT:
+                letters = SHORT_TEXT
+            weight = len(json.dumps(self._data_of(sample, letters, None))) / _SAMPLE
             count = max(1, min(count, int(2 * PAYLOAD_LIMIT / weight)))
-        payload = self._payload_of(self.runs[:count])
-        while count > 1 and len(json.dumps(payload)) > PAYLOAD_LIMIT:
+        payload = self._payload_of(count, letters, keys)
+        while (weight := len(json.dumps(payload))) > PAYLOAD_LIMIT:
             # Weight grows about with the number of runs; a little less than the share fits.
-            share = PAYLOAD_LIMIT / len(json.dumps(payload))
-            count = max(1, min(count - 1, int(count * share * 0.95)))
-            payload = self._payload_of(self.runs[:count])
+            share = PAYLOAD_LIMIT / weight * 0.95
+            if letters is None:
+                letters = SHORT_TEXT
+            elif keys == 0 or not self.runs:
+                # What is left is the title and the query, and those are the user's own.
+                break
+            elif count > 1:
+                count = max(1, min(count - 1, int(count * share)))
+            else:
+                held = max(len(self.runs[0].data.metrics), len(self.runs[0].data.params), len(self.runs[0].data.tags))
+                keys = int(min(held, held if keys is None else keys) * share)
+            payload = self._payload_of(count, letters, keys)
         return payload
 
-    def _payload_of(self, runs: Sequence[Run]) -> dict[str, Any]:
-        left_out = self.matched - len(runs)
-        note = (
+    def _payload_of(self, count: int, letters: int | None, keys: int | None) -> dict[str, Any]:
+        runs = self.runs[:count]
+        left_out = self.matched - count
+        notes = [
             f"{left_out:,} older {'run is' if left_out == 1 else 'runs are'} left out of this output; "
             "tracknb.search_runs() has them all."
             if left_out > 0
-            else ""
-        )
+            else "",
+            short_note(letters, keys) if letters is not None and (keys is not None or _is_long(runs, letters)) else "",
+        ]
         return {
             "version": VERSION,
             "kind": self.kind,
@@ -111,14 +141,14 @@ class RunsView(View):
             "query": sendable(self.query),
             "total": self.total,
             "matched": self.matched,
-            "note": note,
+            "note": " ".join(filter(None, notes)),
             "now": self._now_ms,
             "tagFilter": [],
             "evalFilter": [],
-            "data": self._data_of(runs),
+            "data": self._data_of(runs, letters, keys),
         }
 
-    def _data_of(self, runs: Sequence[Run]) -> dict[str, Any]:
+    def _data_of(self, runs: Sequence[Run], letters: int | None, keys: int | None) -> dict[str, Any]:
         infos = [run.info for run in runs]
         tags = [run.data.tags for run in runs]
         return {
@@ -135,15 +165,17 @@ class RunsView(View):
             "color": [color_index(info.run_id) for info in infos],
             "group": [sendable(item.get(CELL_GROUP_TAG, "")) for item in tags],
             "attempt": [int(text) if (text := item.get(ATTEMPT_TAG, "")).isdecimal() else None for item in tags],
-            "tags": _coded_lists([[list(pair) for pair in shown_tags(item).items()] for item in tags]),
-            "evalSets": _coded_lists([list(evaluation_sets(item)) for item in tags]),
+            "tags": _coded_lists(
+                [[list(pair) for pair in list(shown_tags(item).items())[:keys]] for item in tags], letters
+            ),
+            "evalSets": _coded_lists([list(evaluation_sets(item)) for item in tags], letters),
             "metrics": [
                 {"key": sendable(key), "values": [fmt.json_number(run.data.metrics.get(key)) for run in runs]}
-                for key in fmt.sorted_keys([run.data.metrics for run in runs])
+                for key in fmt.sorted_keys([run.data.metrics for run in runs])[:keys]
             ],
             "params": [
-                {"key": sendable(key), **_coded([run.data.params.get(key) for run in runs])}
-                for key in fmt.sorted_keys([run.data.params for run in runs])
+                {"key": sendable(key), **_coded([run.data.params.get(key) for run in runs], letters)}
+                for key in fmt.sorted_keys([run.data.params for run in runs])[:keys]
             ],
         }
 
@@ -197,10 +229,12 @@ class RunTable(RunsView):
         if not self.runs:
             return self.empty_text()
         head, right, cells = self._columns(times=times)
-        shown = self.runs[:_HTML_ROWS] if not times else self.runs
+        shown = self.runs[:HTML_ROWS] if not times else self.runs
         lines = [self.headline(), "", fmt.columns(head, [cells(run) for run in shown], right=right)]
         if len(shown) < self.matched:
             lines.append(f"and {self.matched - len(shown):,} more")
+        if left_out := self.left_out_text():
+            lines += ["", left_out]
         return "\n".join(lines)
 
     def html(self) -> str:
@@ -208,11 +242,10 @@ class RunTable(RunsView):
         if not self.runs:
             return f"<pre>{safe(self.empty_text())}</pre>"
         head, right, cells = self._columns(times=True)
-        shown = self.runs[:_HTML_ROWS]
-        more = f"<p>and {self.matched - len(shown):,} more</p>" if len(shown) < self.matched else ""
-        return (
-            f"<p><b>{safe(self.headline())}</b></p>{html_table(head, [cells(run) for run in shown], right=right)}{more}"
-        )
+        rows = [cells(run) for run in self.runs[:HTML_ROWS]]
+        left_out = f"<p>{safe(self.left_out_text())}</p>" if self.left_out_text() else ""
+        table = bounded_table(head, rows, right=right, total=self.matched)
+        return f"<p><b>{safe(self.headline())}</b></p>{table}{left_out}"
 
     def _columns(self, *, times: bool) -> tuple[list[str], list[bool], Callable[[Run], list[str]]]:
         """Return heads, which of them hold numbers, and what makes a run's cells."""
@@ -272,16 +305,26 @@ def runs_frame(runs: Sequence[Run]) -> pd.DataFrame:
     return pd.DataFrame(data)
 
 
-def _coded(values: Sequence[str | None]) -> dict[str, Any]:
+def _argument(name: str) -> str:
+    """Return an experiment's name as one argument of a magic's line."""
+    return name if re.fullmatch(r"[\w.\-/]+", name) else '"' + re.sub(r'(["\\])', r"\\\1", name) + '"'
+
+
+def _is_long(runs: Sequence[Run], letters: int) -> bool:
+    places = (place for run in runs for place in (run.data.params, run.data.tags))
+    return any(len(text) > letters for place in places for text in place.values())
+
+
+def _coded(values: Sequence[str | None], letters: int | None) -> dict[str, Any]:
     """Return texts as codes into a dictionary; -1 where one is missing."""
     codes: dict[str, int] = {}
     return {
-        "codes": [-1 if value is None else codes.setdefault(sendable(value), len(codes)) for value in values],
+        "codes": [-1 if value is None else codes.setdefault(shortened(value, letters), len(codes)) for value in values],
         "dict": list(codes),
     }
 
 
-def _coded_lists(lists: Sequence[Sequence[Any]]) -> dict[str, Any]:
+def _coded_lists(lists: Sequence[Sequence[Any]], letters: int | None) -> dict[str, Any]:
     """Return lists of texts, or of pairs, as lists of codes into a dictionary."""
     codes: dict[str, int] = {}
     values: list[Any] = []
@@ -289,7 +332,7 @@ def _coded_lists(lists: Sequence[Sequence[Any]]) -> dict[str, Any]:
     for items in lists:
         row = []
         for item in items:
-            clean = [sendable(part) for part in item] if isinstance(item, list) else sendable(item)
+            clean = [shortened(part, letters) for part in item] if isinstance(item, list) else shortened(item, letters)
             mark = json.dumps(clean)
             if mark not in codes:
                 codes[mark] = len(values)

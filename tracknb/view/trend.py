@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tracknb.entities import Run
 from tracknb.view import format as fmt
-from tracknb.view.base import html_table, safe, sendable, set_texts
-from tracknb.view.chart import color_index, dots, image
+from tracknb.view.base import bounded_table, safe, sendable, set_texts
+from tracknb.view.chart import ALTAIR_ROWS, DOTS, color_index, dots, image, thin
 from tracknb.view.table import RunsView, utc
 
 if TYPE_CHECKING:
@@ -96,8 +96,10 @@ class Trend(RunsView):
         colors = [color_index(run.info.run_id) for run in points]
         names = (fmt.moment(points[0].info.start_time), fmt.moment(points[-1].info.start_time))
         picture = dots(self.metric, xs, ys, colors, names)
+        drawn = f"<p>The picture shows {len(thin(xs, ys, DOTS)):,} of {len(xs):,} values.</p>" if len(xs) > DOTS else ""
         spoken = f"{self.metric} over {fmt.counted(len(points), len(points))}: last value {fmt.number(ys[-1])}"
-        newest = points[-_ROWS:]
+        # The newest on top: what does not fit is older.
+        newest = points[: -_ROWS - 1 : -1]
         rows = [
             [
                 fmt.number(run.data.metrics[self.metric]),
@@ -108,23 +110,22 @@ class Trend(RunsView):
             for run in newest
         ]
         head = [self.metric, "run", "evaluation set", "start"]
-        older = len(points) - len(newest)
-        more = f"<p>and {older:,} older</p>" if older else ""
-        return (
-            f"<p><b>{safe(self.headline())}</b></p>{image(picture, spoken)}"
-            f"{html_table(head, rows, right=[True, False, False, False])}{more}"
-        )
+        table = bounded_table(head, rows, right=[True, False, False, False], total=len(points))
+        return f"<p><b>{safe(self.headline())}</b></p>{image(picture, spoken)}{drawn}{table}"
 
     def payload(self) -> dict[str, Any]:
         """Return the run table's data and the metric that is drawn first."""
         return {**super().payload(), "metric": None if self.metric is None else sendable(self.metric)}
 
     def to_altair(self) -> alt.LayerChart:
-        """Return the trend as an Altair chart, to restyle or to export."""
+        """Return the trend as an Altair chart, to restyle or to export; thinned where there are thousands of runs."""
         import altair as alt
         import pandas as pd
 
         points = self._points()
+        if self.metric is not None:
+            values = [run.data.metrics[self.metric] for run in points]
+            points = [points[index] for index in thin(range(len(values)), values, ALTAIR_ROWS)]
         frame = pd.DataFrame(
             {
                 "start": utc([run.info.start_time for run in points]),
