@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from tracknb import config, names
 from tracknb.artifacts import FileInfo
-from tracknb.capture import environment, git
+from tracknb.capture import environment, git, secrets
 from tracknb.client import TrackingClient, as_point, close_stores, experiment_ids_by_name
 from tracknb.entities import (
     ATTEMPT_TAG,
@@ -456,6 +456,9 @@ def _end(opened: _Open, status: str, error: str | None = None, traceback: str | 
             return
         _entered.discard(run_id)
         _state.shared = [item for item in _state.shared if item is not opened]
+    # A traceback quotes source lines, and those may hold keys.
+    error = secrets.mask(error) if error is not None else None
+    traceback = secrets.mask(traceback) if traceback is not None else None
     live = opened.live
     live.status, live.end_time, live.error = str(status), names.now_ms(), error
     live.version += 1

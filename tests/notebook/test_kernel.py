@@ -122,6 +122,8 @@ def test_points_reach_the_front_end_while_the_cell_runs(folder):
         if kind == "comm_msg" and content["data"].get("method") == "custom"
     ]
     assert kinds.index("display_data") < kinds.index("comm_open")
+    # A thread publishes the panel; every message still names the cell that runs.
+    assert len({parent for _, _, parent in seen}) == 1
     # Eight epochs last two seconds, and what is new goes out five times a second.
     assert len(pushed) >= 3
     assert all(content["type"] == "points" for content in pushed)
@@ -132,11 +134,43 @@ def test_points_reach_the_front_end_while_the_cell_runs(folder):
     assert MIME in shown[-1]["data"]
 
 
-def test_an_interrupt_kills_the_run_at_once(folder):
+def test_a_cell_that_clears_its_output_keeps_its_panel(folder):
+    notebook = execute(
+        folder,
+        LOAD,
+        "from IPython.display import clear_output\n%load_ext tracknb",
+        "%%track_run --experiment nyc-taxi --name clears\n"
+        "for epoch in range(4):\n"
+        "    tracknb.log_metric('loss', epoch, step=epoch)\n"
+        "    time.sleep(0.3)\n"
+        "    clear_output(wait=True)\n"
+        "    print('epoch', epoch)",
+    )
+
+    panels = [output for output in notebook.cells[2].outputs if output.output_type == "display_data"]
+    assert len(panels) == 1
+    assert set(panels[0].data) == {MIME, "text/html", "text/plain"}
+    assert panels[0].data[MIME]["runs"][0]["status"] == "FINISHED"
+
+
+def test_a_captured_cell_holds_no_widget(folder):
+    notebook = execute(
+        folder,
+        LOAD,
+        "%%capture held\n%%track_run --experiment nyc-taxi\ntracknb.log_metric('a', 1)\ntime.sleep(0.5)",
+        "print([sorted(output.data) for output in held.outputs])",
+    )
+
+    assert WIDGET not in str(notebook.cells[1:])
+
+
+# ipykernel cancels a cell that awaits, and does so when its loop next wakes: hence short waits.
+@pytest.mark.parametrize("wait", ["time.sleep(60)", "import asyncio\nwhile True:\n    await asyncio.sleep(0.1)"])
+def test_an_interrupt_kills_the_run_at_once(folder, wait):
     manager, client = start_new_kernel(kernel_name="python3", cwd=str(folder))
     try:
         client.execute_interactive(LOAD)
-        client.execute("%%track_run --experiment nyc-taxi\ntime.sleep(60)")
+        client.execute(f"%%track_run --experiment nyc-taxi\n{wait}")
         deadline = time.monotonic() + 30
         while tracknb.get_experiment_by_name("nyc-taxi") is None and time.monotonic() < deadline:
             time.sleep(0.1)

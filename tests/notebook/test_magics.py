@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import warnings
 
 import pytest
@@ -168,6 +169,65 @@ def test_nested_cells_do_not_end_the_outer_run(shell):
     assert run.data.metrics == {"after": 1.0}
 
 
+def test_an_empty_cell_inside_a_cell_does_not_end_the_outer_run(shell):
+    """IPython says that an empty cell ended, but never that it began."""
+    run_cell(
+        shell,
+        "%%track_run --experiment nyc-taxi\nimport tracknb\nget_ipython().run_cell('')\ntracknb.log_metric('after', 1)",
+    )
+    [run] = runs_of()
+    assert run.data.metrics == {"after": 1.0}
+
+
+@pytest.mark.parametrize(("body", "status"), [("pass", "FINISHED"), ("1 / 0", "FAILED")])
+def test_a_silent_cell_ends_its_run(shell, body, status):
+    shell.run_cell(f"%%track_run --experiment nyc-taxi\n{body}", silent=True)
+    assert [run.info.status for run in runs_of()] == [status]
+
+
+@pytest.mark.parametrize(("code", "status"), [("0", "FINISHED"), ("", "FINISHED"), ("3", "FAILED")])
+def test_leaving_with_zero_is_no_failure(shell, code, status):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        run_cell(shell, f"%%track_run --experiment nyc-taxi\nraise SystemExit({code})")
+    assert [run.info.status for run in runs_of()] == [status]
+
+
+def test_a_magic_above_the_tracked_cell_works(shell, capsys):
+    run_cell(shell, "%%time\n%%track_run --experiment nyc-taxi\nx = 5")
+
+    assert shell.user_ns["x"] == 5
+    assert "Wall time" in capsys.readouterr().out
+    assert [run.info.status for run in runs_of()] == ["FINISHED"]
+
+
+def test_hostile_names_stay_text(shell, capsys):
+    name = "<img src=x onerror=alert(1)>'\"; drop table runs; --"
+    shell.user_ns["name"] = name
+    run_cell(
+        shell,
+        "import tracknb\ntracknb.set_experiment(name)\n"
+        "with tracknb.start_run(run_name=name, tags={'t': name}):\n"
+        "    tracknb.log_param('p', name)",
+    )
+
+    [run] = runs_of(name)
+    assert (run.info.run_name, run.data.params["p"], run.data.tags["t"]) == (name, name, name)
+    assert "<img src=x" not in shell.run_line_magic("track", "runs --all-experiments").html()
+
+
+def test_loading_the_extension_imports_nothing_slow():
+    script = (
+        "import sys\n"
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "InteractiveShell().run_line_magic('load_ext', 'tracknb')\n"
+        "slow = {'sqlalchemy', 'pandas', 'numpy', 'altair', 'anywidget', 'ipywidgets'}\n"
+        "print(sorted(slow & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_a_store_for_one_cell(shell, tmp_path):
     run_cell(shell, f"%%track_run --experiment nyc-taxi --store {tmp_path}/other.db\npass")
 
@@ -179,6 +239,7 @@ def test_a_store_for_one_cell(shell, tmp_path):
     ("line", "part"),
     [
         ("--experimnt x", "Did you mean '--experiment'?"),
+        ("--name a stray", "Got unexpected extra argument (stray). The cell was not run."),
         ("--tag novalue", "'novalue' is no key=value"),
         ("--name 'open", "No closing quotation"),
         ("--resume 00000000000000000000000000000000", "No run has the id"),
@@ -239,6 +300,8 @@ def test_the_source_names_its_commit(shell, tmp_path, monkeypatch):
 
 def test_a_key_in_the_cell_reaches_no_store(shell, store_path):
     run_cell(shell, "%%track_run --experiment nyc-taxi\nAPI_KEY = 'sk-abcdefghijklmnopqrstuv'\n1 / 0")
+    # A traceback quotes the line that failed.
+    run_cell(shell, "import tracknb\nwith tracknb.start_run():\n    dict(token='sk-abcdefghijklmnopqrstuv')['missing']")
     tracknb.client.close_stores()
 
     assert b"abcdefghijklmnop" not in store_path.read_bytes()

@@ -42,8 +42,12 @@ class LivePanel:
         self._shell = shell
         self._runs = runs
         self._display_id = names.new_id()
+        self._publisher: Any = shell.display_pub
+        self._lock = threading.Lock()
+        self._is_over = False
         self._shown = False
         self._widget: Any = None
+        self._bundle: dict[str, Any] = {}
         self._sent: dict[tuple[str, str], tuple[int, int]] = {}
         self._versions: dict[str, int] = {}
         self._stop = threading.Event()
@@ -51,8 +55,11 @@ class LivePanel:
 
     def start(self) -> None:
         """Begin to draw in the background; nothing is shown before the cell has a run."""
-        if getattr(self._shell, "kernel", None) is None or self._thread is not None:
+        # Inside %%capture there is nobody to watch; what is captured is the final form.
+        if not self._is_live() or self._thread is not None:
             return
+        # Hooks hold for the thread that registers them: the cell's, which is this one.
+        self._publisher.register_hook(self._heard)
         # The thread takes the cell's context along: ipykernel finds the cell that an
         # output belongs to in a context variable.
         context = contextvars.copy_context()
@@ -64,13 +71,16 @@ class LivePanel:
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
+            self._publisher.unregister_hook(self._heard)
+        with self._lock:
+            self._is_over = True
         runs = self._runs()
         if runs or self._shown:
             panel = Panel.of(runs, now_ms=names.now_ms())
             if getattr(self._shell, "kernel", None) is None:
                 print(panel.text())
             else:
-                self._show(panel._repr_mimebundle_())
+                self._show(panel._repr_mimebundle_(), is_final=True)
         if self._widget is not None:
             self._widget.close()
             self._widget = None
@@ -97,8 +107,11 @@ class LivePanel:
             self._remember(runs)
             self._widget = widgets.make_widget(panel.payload())
             view = {"version_major": 2, "version_minor": 1, "model_id": self._widget.model_id}
-            self._show({_WIDGET_MIME: view, "text/html": bundle["text/html"], "text/plain": bundle["text/plain"]})
+            self._bundle = {_WIDGET_MIME: view, "text/html": bundle["text/html"], "text/plain": bundle["text/plain"]}
+            self._show(self._bundle)
             return
+        if not self._shown:
+            self._show(self._bundle)
         news = [self._news_of(run) for run in runs if self._versions.get(run.run_id) != run.version]
         if news:
             self._widget.send({"type": "points", "now": names.now_ms(), "runs": news})
@@ -125,7 +138,20 @@ class LivePanel:
             append.append(news)
         return {**run_facts(run), "append": append}
 
-    def _show(self, bundle: dict[str, Any]) -> None:
-        publisher = self._shell.display_pub
-        publisher.publish(bundle, transient={"display_id": self._display_id}, update=self._shown)
-        self._shown = True
+    def _is_live(self) -> bool:
+        return getattr(self._shell, "kernel", None) is not None and hasattr(self._publisher, "register_hook")
+
+    def _heard(self, message: Any) -> Any:
+        """Note that the cell cleared its output, and with it the panel: it is shown anew."""
+        if message["header"]["msg_type"] == "clear_output":
+            with self._lock:
+                self._shown = False
+        return message
+
+    def _show(self, bundle: dict[str, Any], *, is_final: bool = False) -> None:
+        with self._lock:
+            # A thread that was too slow to be waited for must not overwrite the final form.
+            if self._is_over and not is_final:
+                return
+            update, self._shown = self._shown, True
+            self._publisher.publish(bundle, transient={"display_id": self._display_id}, update=update)

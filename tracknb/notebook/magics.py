@@ -88,7 +88,8 @@ def parse_line(line: str) -> CellOptions | None:
         hint = f"Did you mean '{near[0]}'?" if near else f"There are: {', '.join(known)}."
         raise InvalidValue(f"{LINE} has no option '{problem.option_name}'. {hint} The cell was not run.") from None
     except click.UsageError as problem:
-        raise InvalidValue(f"{LINE}: {problem.format_message()} The cell was not run.") from None
+        told = problem.format_message().rstrip(".")
+        raise InvalidValue(f"{LINE}: {told}. The cell was not run.") from None
     return result if isinstance(result, CellOptions) else None
 
 

@@ -6,6 +6,7 @@ warns once per kernel and steps aside.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import traceback
@@ -42,6 +43,7 @@ class Session:
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
         self._depth = 0
+        self._is_silent_run = False
         self._panel: LivePanel | None = None
         self._warned = False
 
@@ -49,6 +51,7 @@ class Session:
         """Hang the hooks and magics into the shell."""
         self.shell.input_transformers_cleanup.append(magics.transform)
         self.shell.events.register("pre_run_cell", self.pre_run_cell)
+        self.shell.events.register("post_execute", self.post_execute)
         self.shell.events.register("post_run_cell", self.post_run_cell)
         manager = self.shell.magics_manager
         manager.register_function(magics.track, "line", "track")
@@ -60,7 +63,12 @@ class Session:
         """Take every hook and magic back."""
         transformers = self.shell.input_transformers_cleanup
         transformers[:] = [item for item in transformers if item is not magics.transform]
-        for name, callback in (("pre_run_cell", self.pre_run_cell), ("post_run_cell", self.post_run_cell)):
+        callbacks: dict[str, Callable[..., None]] = {
+            "pre_run_cell": self.pre_run_cell,
+            "post_execute": self.post_execute,
+            "post_run_cell": self.post_run_cell,
+        }
+        for name, callback in callbacks.items():
             if callback in self.shell.events.callbacks[name]:
                 self.shell.events.unregister(name, callback)
         for kind, name in (("line", "track"), ("cell", "track_run"), ("line", magics.OPENER_MAGIC)):
@@ -76,10 +84,24 @@ class Session:
         if self._depth > 1:
             return
         self._panel = None
+        self._is_silent_run = False
         self._guarded(lambda: fluent.begin_cell(lambda: self._tags_of(info), on_run=self._show_panel))
 
-    def post_run_cell(self, result: ExecutionResult) -> None:
-        """End the runs of the cell with what happened, and show their final form."""
+    def post_execute(self) -> None:
+        """End a run that a silent execution opened: it has no other event."""
+        if self._is_silent_run and self._depth == 0:
+            self._is_silent_run = False
+            status, error, text = _outcome(self.shell.last_execution_result)
+            self._guarded(lambda: fluent.end_cell(status, error, text))
+
+    def post_run_cell(self, result: ExecutionResult | None) -> None:
+        """End the runs of the cell with what happened, and show their final form.
+
+        ipykernel gives None where the cell was cancelled before it had a result.
+        """
+        # IPython says that an empty cell ended, but never that it began.
+        if result is not None and result.info is not None and not (result.info.raw_cell or "").strip():
+            return
         # The cell that loads the extension ends here without having begun.
         self._depth -= 1
         if self._depth != 0:
@@ -96,6 +118,7 @@ class Session:
         options = magics.parse_line(line)
         if options is None:
             return
+        self._is_silent_run = self._depth == 0
         if not options.display:
             fluent.mute_cell()
         fluent.open_cell_run(
@@ -151,12 +174,16 @@ class Session:
                 warnings.warn(f"tracknb could not track this cell: {told}", RuntimeWarning, stacklevel=2)
 
 
-def _outcome(result: ExecutionResult) -> tuple[str, str | None, str | None]:
+def _outcome(result: ExecutionResult | None) -> tuple[str, str | None, str | None]:
     """Return how a cell ended: status, the error's line and its traceback."""
+    if result is None:
+        return RunStatus.KILLED, None, None
     error = result.error_before_exec or result.error_in_exec
     if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
         return RunStatus.FINISHED, None, None
-    status = RunStatus.KILLED if isinstance(error, KeyboardInterrupt) else RunStatus.FAILED
+    # An interrupt reaches a cell that awaits as a cancellation.
+    is_killed = isinstance(error, KeyboardInterrupt | asyncio.CancelledError)
+    status = RunStatus.KILLED if is_killed else RunStatus.FAILED
     line = "".join(traceback.format_exception_only(error)).strip()
     return status, secrets.mask(line), secrets.mask("".join(traceback.format_exception(error)))
 
