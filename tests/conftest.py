@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
@@ -18,18 +20,25 @@ def store_path(tmp_path):
     return folder / "runs.db"
 
 
-@pytest.fixture
-def store(store_path, monkeypatch):
-    """A store of the test's own, in a process that has tracked nothing yet."""
+@contextlib.contextmanager
+def tracking_at(uri, monkeypatch):
+    """A process that has tracked nothing yet, and tracks at an address."""
     for variable in ("TRACKNB_TRACKING_URI", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(fluent, "_state", fluent._State())
-    tracknb.set_tracking_uri(f"sqlite:///{store_path}")
-    yield store_path
+    tracknb.set_tracking_uri(uri)
+    yield
     while tracknb.active_run() is not None:
         tracknb.end_run()
     client.close_stores()
     tracknb.set_tracking_uri(None)
+
+
+@pytest.fixture
+def store(store_path, monkeypatch):
+    """A store of the test's own."""
+    with tracking_at(f"sqlite:///{store_path}", monkeypatch):
+        yield store_path
 
 
 @pytest.fixture

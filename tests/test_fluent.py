@@ -198,16 +198,19 @@ def test_the_environment_picks_the_experiment(store, monkeypatch):
     assert mlflow.get_experiment(run.info.experiment_id).name == "by-name"
 
 
-def test_resuming_keeps_the_runs_name(store):
+def test_resuming_keeps_the_runs_name_unless_another_is_given(store):
     with mlflow.start_run(run_name="first") as run:
         mlflow.log_metric("loss", 1, step=0)
-    with mlflow.start_run(run_id=run.info.run_id, run_name="ignored"):
+    with mlflow.start_run(run_id=run.info.run_id):
         assert mlflow.get_run(run.info.run_id).info.status == "RUNNING"
         mlflow.log_metric("loss", 2, step=1)
 
     read = mlflow.get_run(run.info.run_id)
     assert (read.info.run_name, read.info.status) == ("first", "FINISHED")
     assert len(mlflow.get_metric_history(run.info.run_id, "loss")) == 2
+    with mlflow.start_run(run_id=run.info.run_id, run_name="second", tags={"stage": "b"}) as resumed:
+        assert resumed.info.run_name == "second"
+    assert mlflow.get_run(run.info.run_id).data.tags["stage"] == "b"
 
 
 def test_a_run_without_a_name_gets_two_words_and_a_number(store):
@@ -230,9 +233,18 @@ def test_nested_runs_know_their_parent(store):
     assert mlflow.get_run(parent.info.run_id).data.metrics == {}
 
 
-def test_a_parent_that_is_not_open_is_refused(store):
-    with pytest.raises(InvalidValue, match="not open"):
+def test_a_parent_that_is_not_there_is_refused(store):
+    with pytest.raises(NotFound, match="0000"):
         mlflow.start_run(parent_run_id="0" * 32)
+
+
+def test_a_parent_need_not_be_open(store):
+    with mlflow.start_run() as parent:
+        pass
+    with mlflow.start_run(parent_run_id=parent.info.run_id) as child:
+        pass
+    assert mlflow.get_parent_run(child.info.run_id).info.run_id == parent.info.run_id
+    assert mlflow.get_parent_run(parent.info.run_id) is None
 
 
 def test_a_run_left_open_gives_way_to_the_next(store):

@@ -213,3 +213,16 @@ def test_chart_takes_ids_runs_frames_and_tables(client: tracknb.TrackingClient) 
 def test_chart_refuses_a_metric_that_no_run_has(client: tracknb.TrackingClient) -> None:
     with pytest.raises(NotFound, match="Did you mean 'rmse'"):
         tracknb.chart(metric="rsme", experiment="nyc-taxi")
+
+
+def test_a_run_with_a_long_metric_is_shown_from_its_summaries(store):
+    """Half a second for a million points, and what is said of it is said of all of them."""
+    with tracknb.start_run() as run:
+        for step in range(20_000):
+            tracknb.log_metric("loss", 9.0 if step == 12_345 else step / 1e6, step=step)
+    [live] = [verbs._as_live(tracknb.MlflowClient(), tracknb.get_run(run.info.run_id))]
+
+    series = live.series["loss"]
+    assert len(series.x) <= 2_500
+    assert (series.count, series.max, series.max_step, series.last_step) == (20_000, 9.0, 12_345, 19_999)
+    assert 9.0 in series.y

@@ -24,6 +24,9 @@ from tracknb.fluent import (
     ActiveRun,
     active_run,
     create_experiment,
+    delete_experiment,
+    delete_experiment_tag,
+    delete_run,
     delete_tag,
     download_artifacts,
     end_run,
@@ -32,8 +35,10 @@ from tracknb.fluent import (
     get_experiment,
     get_experiment_by_name,
     get_metric_history,
+    get_parent_run,
     get_run,
     get_tracking_uri,
+    is_tracking_uri_set,
     last_active_run,
     list_artifacts,
     log_artifact,
@@ -45,10 +50,14 @@ from tracknb.fluent import (
     log_param,
     log_params,
     log_text,
+    restore_experiment,
+    restore_run,
     search_experiments,
     search_runs,
     set_evaluation_set,
     set_experiment,
+    set_experiment_tag,
+    set_experiment_tags,
     set_tag,
     set_tags,
     set_tracking_uri,
@@ -81,6 +90,9 @@ __all__ = [
     "active_run",
     "chart",
     "create_experiment",
+    "delete_experiment",
+    "delete_experiment_tag",
+    "delete_run",
     "delete_tag",
     "download_artifacts",
     "end_run",
@@ -89,8 +101,10 @@ __all__ = [
     "get_experiment",
     "get_experiment_by_name",
     "get_metric_history",
+    "get_parent_run",
     "get_run",
     "get_tracking_uri",
+    "is_tracking_uri_set",
     "last_active_run",
     "list_artifacts",
     "log_artifact",
@@ -102,11 +116,15 @@ __all__ = [
     "log_param",
     "log_params",
     "log_text",
+    "restore_experiment",
+    "restore_run",
     "runs_table",
     "search_experiments",
     "search_runs",
     "set_evaluation_set",
     "set_experiment",
+    "set_experiment_tag",
+    "set_experiment_tags",
     "set_tag",
     "set_tags",
     "set_tracking_uri",
@@ -124,7 +142,18 @@ def __getattr__(name: str) -> Any:
         from tracknb import verbs
 
         return getattr(verbs, name)
-    raise AttributeError(f"module 'tracknb' has no attribute '{name}'")
+    raise AttributeError(f"module 'tracknb' has no attribute '{name}'{_hint(name)}")
+
+
+def _hint(name: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, __all__, n=1)
+    return f". Did you mean '{near[0]}'?" if near else ""
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -6,14 +6,15 @@ file is written beside its place and renamed into it, so what is listed is whole
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tracknb import names
+from tracknb import errors, names
 from tracknb.errors import ArtifactPathError, NotFound
 
 _PARTIAL = ".tracknb-partial-"
@@ -29,10 +30,20 @@ class FileInfo:
 
 
 class LocalArtifacts:
-    """The artifact folder of one run."""
+    """The artifact folder of one run.
 
-    def __init__(self, root: str | Path) -> None:
+    Parameters
+    ----------
+    root
+        The folder; it need not be there.
+    store_files
+        Files that are never read: closing a SQLite file by hand drops the locks that this
+        process holds on it, and with them what keeps other writers out.
+    """
+
+    def __init__(self, root: str | Path, store_files: Collection[str | Path] = ()) -> None:
         self.root = Path(root)
+        self._store_files = tuple(store_files)
 
     def uri(self, artifact_path: str | None = None) -> str:
         """Return where a path of this run is kept."""
@@ -41,7 +52,7 @@ class LocalArtifacts:
     def put_file(self, local_path: str | os.PathLike[str], artifact_path: str | None = None) -> None:
         """Copy a regular file into the folder ``artifact_path`` of this run."""
         source = Path(local_path)
-        _require_regular(source)
+        self._require_loggable(source)
         target = self._resolved(str(PurePosixPath(artifact_path or "") / source.name))
         self._write_beside(target, lambda partial: shutil.copyfile(source, partial))
 
@@ -50,10 +61,13 @@ class LocalArtifacts:
         top = Path(local_dir)
         if not top.is_dir():
             raise NotFound(f"There is no folder {top}. Nothing was logged.")
-        for folder, _, files in os.walk(top):
-            for name in files:
-                below = Path(folder).relative_to(top).as_posix()
-                self.put_file(Path(folder, name), str(PurePosixPath(artifact_path or "") / below))
+        found = [Path(folder, name) for folder, _, files in os.walk(top) for name in files]
+        # First, so that a file that is refused leaves nothing half done.
+        for path in found:
+            self._require_loggable(path)
+        for path in found:
+            below = path.parent.relative_to(top).as_posix()
+            self.put_file(path, str(PurePosixPath(artifact_path or "") / below))
 
     def put_bytes(self, data: bytes, artifact_file: str) -> None:
         """Write a file of this run in whole."""
@@ -81,6 +95,42 @@ class LocalArtifacts:
             raise NotFound(f"This run has no artifact '{artifact_path}'. tracknb.list_artifacts() shows what there is.")
         return path
 
+    def size_bytes(self) -> int:
+        """Return what the files of this run take."""
+        total = 0
+        for folder, _, files in os.walk(self.root):
+            for name in files:
+                # A file may go while we look.
+                with contextlib.suppress(OSError):
+                    total += os.lstat(os.path.join(folder, name)).st_size
+        return total
+
+    def remove(self, run_id: str) -> None:
+        """Remove the run's own folder; one that is not called after the run is left alone."""
+        own = self.root.parent
+        if own.name != run_id or self.root.is_symlink() or own.is_symlink() or not self.root.is_dir():
+            return
+        try:
+            shutil.rmtree(own)
+        except OSError as error:
+            raise errors.of_system(error, error.filename or own) from error
+
+    def _require_loggable(self, path: Path) -> None:
+        try:
+            status = os.stat(path)
+        except FileNotFoundError as error:
+            raise NotFound(f"There is no file {path}. Nothing was logged.") from error
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a folder; use log_artifacts" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
+            raise ArtifactPathError(f"{path} is {kind}. Nothing was logged.")
+        for own in self._store_files:
+            with contextlib.suppress(OSError):
+                if os.path.samestat(status, os.stat(own)):
+                    raise ArtifactPathError(
+                        f"{path} is the store itself, which SQLite must read alone. Nothing was logged. "
+                        f'Log a copy: sqlite3 {path.name} ".backup copy.db"'
+                    )
+
     def _resolved(self, artifact_path: str) -> Path:
         if "\x00" in artifact_path:
             raise ArtifactPathError(f"The artifact path {artifact_path!r} holds a NUL character. Nothing was logged.")
@@ -94,20 +144,14 @@ class LocalArtifacts:
         return path
 
     def _write_beside(self, target: Path, write: Callable[[Path], object]) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f"{_PARTIAL}{names.new_id()}")
         try:
-            write(partial)
-            os.replace(partial, target)
-        finally:
-            partial.unlink(missing_ok=True)
-
-
-def _require_regular(path: Path) -> None:
-    try:
-        mode = os.stat(path).st_mode
-    except FileNotFoundError as error:
-        raise NotFound(f"There is no file {path}. Nothing was logged.") from error
-    if not stat.S_ISREG(mode):
-        kind = "a folder; use log_artifacts" if stat.S_ISDIR(mode) else "a pipe, socket or device"
-        raise ArtifactPathError(f"{path} is {kind}. Nothing was logged.")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                write(partial)
+                os.replace(partial, target)
+            finally:
+                partial.unlink(missing_ok=True)
+        except OSError as error:
+            # The file that is copied may be at fault as well as our own folder.
+            raise errors.of_system(error, error.filename or target) from error

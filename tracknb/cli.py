@@ -41,7 +41,7 @@ def _printing(command: click.Command) -> click.Command:
 def _need_store() -> None:
     """Refuse to look where nothing is: in a terminal, looking must not make a store."""
     path = config.locate(config.resolved_uri()).path
-    if not path.exists():
+    if path is not None and not os.path.exists(path):
         raise NotFound(f"There is no store at {path} yet. Name one with --store, or begin with: tracknb demo")
 
 

@@ -10,14 +10,17 @@ import json
 import os
 import re
 import threading
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tracknb import config, names, validation
 from tracknb.artifacts import FileInfo, LocalArtifacts
 from tracknb.capture import environment
 from tracknb.entities import (
+    PARENT_TAG,
+    RUN_NAME_TAG,
     USER_TAG,
     Experiment,
     LifecycleStage,
@@ -28,10 +31,18 @@ from tracknb.entities import (
     RunStatus,
     ViewType,
 )
-from tracknb.errors import InvalidValue, NotFound
+from tracknb.errors import InvalidValue, NotFound, TracknbError
+from tracknb.live import CURVE_LIMIT, LiveSeries
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from tracknb.store.spool import Series
     from tracknb.store.tracking import TrackingStore
+    from tracknb.store.upkeep import RunSize
+
+# MLflow's limit.
+_LARGEST_PAGE: Final = 50_000
 
 _stores: dict[str, TrackingStore] = {}
 _stores_lock = threading.Lock()
@@ -47,13 +58,28 @@ def _store_at(uri: str) -> TrackingStore:
         return _stores[uri]
 
 
+def _renew_lock() -> None:
+    """Free the lock that another thread of the parent may have held."""
+    global _stores_lock
+    _stores_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
 def close_stores() -> None:
     """Commit what is queued in every store of this process and let go of its files."""
-    with _stores_lock:
-        stores = list(_stores.values())
-        _stores.clear()
-    for store in stores:
-        store.close()
+    # They stay known: a loop's next point goes through the store that it knows.
+    failed: TracknbError | None = None
+    for uri, store in list(_stores.items()):
+        try:
+            store.close()
+        except TracknbError as error:
+            failed = error
+            del _stores[uri]
+    if failed is not None:
+        raise failed
 
 
 class TrackingClient:
@@ -80,11 +106,16 @@ class TrackingClient:
         self._uri = config.resolve_uri(tracking_uri) if tracking_uri is not None else config.resolved_uri()
 
     def __repr__(self) -> str:
-        return f"TrackingClient({self._uri!r})"
+        return f"TrackingClient({self.tracking_uri!r})"
 
     @property
     def tracking_uri(self) -> str:
-        """The store's address, with its path absolute."""
+        """The store's address, with its path absolute and without a password."""
+        return config.without_password(self._uri)
+
+    @property
+    def address(self) -> str:
+        """The store's address with all that it takes to open it; not for showing."""
         return self._uri
 
     @property
@@ -134,9 +165,15 @@ class TrackingClient:
         max_results: int | None = 1000,
         filter_string: str | None = None,
         order_by: Sequence[str] | None = None,
-    ) -> list[Experiment]:
-        """Return the experiments that match a filter on ``name``, times or ``tags.``."""
-        return self._store.search_experiments(ViewType(view_type), max_results, filter_string, order_by)
+        page_token: str | None = None,
+    ) -> PagedList[Experiment]:
+        """Return a page of the experiments that match a filter on ``name``, times or ``tags.``, the newest first.
+
+        All of them with ``max_results=None``; a page's ``token`` leads to the next.
+        """
+        if max_results is not None:
+            _check_page_size(max_results)
+        return self._store.search_experiments(ViewType(view_type), max_results, filter_string, order_by, page_token)
 
     def set_experiment_tag(self, experiment_id: str, key: str, value: Any) -> None:
         """Set a tag of an experiment."""
@@ -144,11 +181,25 @@ class TrackingClient:
         self._store.set_experiment_tag(str(experiment_id), validation.as_key(key, "experiment tag"), clean)
 
     def delete_experiment(self, experiment_id: str) -> None:
-        """Delete an experiment softly: searches pass over it until it is restored."""
+        """Delete an experiment and its runs softly: searches pass over them until they are restored."""
         self._store.set_experiment_stage(str(experiment_id), LifecycleStage.DELETED)
 
+    def rename_experiment(self, experiment_id: str, new_name: str) -> None:
+        """Give an experiment another name.
+
+        Raises
+        ------
+        AlreadyExists
+            The name is taken.
+        """
+        self._store.rename_experiment(str(experiment_id), validation.as_experiment_name(new_name))
+
+    def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
+        """Take a tag off an experiment; it must be there."""
+        self._store.delete_experiment_tag(str(experiment_id), key)
+
     def restore_experiment(self, experiment_id: str) -> None:
-        """Take a deleted experiment back."""
+        """Take a deleted experiment back, and its runs with it."""
         self._store.set_experiment_stage(str(experiment_id), LifecycleStage.ACTIVE)
 
     # -- runs ------------------------------------------------------------------------
@@ -169,11 +220,13 @@ class TrackingClient:
         """
         clean = _clean_tags(tags or {})
         user = clean.get(USER_TAG) or environment.user_name()
+        validation.as_user(user)
+        run_name = run_name or clean.get(RUN_NAME_TAG)
         return self._store.create_run(
             str(experiment_id),
             run_name=validation.as_run_name(run_name) if run_name else names.new_run_name(),
             user_id=user,
-            start_time=names.now_ms() if start_time is None else start_time,
+            start_time=names.now_ms() if start_time is None else validation.as_timestamp(start_time),
             tags={**clean, USER_TAG: user},
             params=_clean_params(params or {}),
             attempt_group=attempt_group,
@@ -242,7 +295,29 @@ class TrackingClient:
         if isinstance(experiment_ids, str):
             experiment_ids = [experiment_ids]
         ids = [str(item) for item in experiment_ids]
-        return self._store.search_runs(ids, filter_string, ViewType(run_view_type), max_results, order_by, page_token)
+        _check_page_size(max_results)
+        return self._store.search_runs(
+            ids, filter_string or "", ViewType(run_view_type), max_results, order_by, page_token
+        )
+
+    def all_runs(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str = "",
+        run_view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int = 100_000,
+        order_by: Sequence[str] | None = None,
+    ) -> list[Run]:
+        """Return the runs of as many pages as ``max_results`` asks for."""
+        found: list[Run] = []
+        token: str | None = None
+        while True:
+            size = min(max_results - len(found), _LARGEST_PAGE)
+            page = self.search_runs(experiment_ids, filter_string, run_view_type, size, order_by, token)
+            found += page
+            token = page.token
+            if token is None or len(found) >= max_results:
+                return found
 
     def count_runs(self, experiment_ids: Sequence[str]) -> int:
         """Return how many runs that are not deleted the experiments hold."""
@@ -253,7 +328,7 @@ class TrackingClient:
         self._store.update_run(
             run_id,
             status=_as_status(status or RunStatus.FINISHED),
-            end_time=names.now_ms() if end_time is None else end_time,
+            end_time=names.now_ms() if end_time is None else validation.as_timestamp(end_time),
         )
 
     def update_run(
@@ -274,6 +349,11 @@ class TrackingClient:
             run_name=validation.as_run_name(name) if name is not None else None,
             tags=_clean_tags(tags or {}),
         )
+
+    def get_parent_run(self, run_id: str) -> Run | None:
+        """Return the run that a nested run belongs to, or None."""
+        parent = self.get_run(run_id).data.tags.get(PARENT_TAG)
+        return None if parent is None else self.get_run(parent)
 
     def delete_run(self, run_id: str) -> None:
         """Delete a run softly: searches pass over it until it is restored."""
@@ -298,6 +378,14 @@ class TrackingClient:
     def log_points(self, run_id: str, points: Sequence[tuple[str, float, int, int]]) -> None:
         """Keep points of (key, value, step, timestamp) that ``as_point`` made."""
         self._store.log_points(run_id, points)
+
+    def set_durable(self, durable: bool) -> None:
+        """Say whether every point is on the disk, not only in the system's cache, when its call returns."""
+        self._store.set_durable(durable)
+
+    def point_series(self, run_id: str, key: str) -> Series | None:
+        """Return where a loop appends checked points of one metric; None if each must be checked."""
+        return self._store.point_series(run_id, key)
 
     def log_param(self, run_id: str, key: str, value: Any) -> None:
         """Keep a parameter as text; the same value again is quiet, another one an error."""
@@ -340,9 +428,203 @@ class TrackingClient:
         """Return every point of a metric by step, then time; nothing if it was never logged."""
         return self._store.metric_history(run_id, key)
 
+    def get_metric_history_df(
+        self, run_ids: str | Sequence[str], metric_keys: str | Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """Return the points of metrics of several runs as one tidy table.
+
+        Parameters
+        ----------
+        run_ids
+            One run or several.
+        metric_keys
+            One metric or several; every one if left out. A run without it has no rows.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``run_id`` and ``key`` (categories), ``step``, ``timestamp`` (milliseconds
+            since 1970) and ``value``; sorted by run, metric, step and time.
+
+        Raises
+        ------
+        NotFound
+            No run has one of the ids.
+
+        Examples
+        --------
+        >>> import tracknb
+        >>> with tracknb.start_run() as run:
+        ...     for step in range(3):
+        ...         tracknb.log_metric("loss", 1 / (1 + step), step=step)
+        >>> frame = tracknb.MlflowClient().get_metric_history_df(run.info.run_id, "loss")
+        >>> frame["step"].tolist()
+        [0, 1, 2]
+        """
+        return self._store.metric_frame(_several(run_ids) or [], _several(metric_keys))
+
+    def metric_series(self, run_id: str, key: str, max_points: int = 1_000) -> pd.DataFrame:
+        """Return a curve with at most about ``max_points`` points that looks the same when drawn.
+
+        Of each stretch of the curve the first, lowest, highest and last point stay, so no
+        peak is lost. A long metric is read from its summaries, not point by point.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``step``, ``timestamp`` (milliseconds since 1970) and ``value``.
+        """
+        import pandas as pd
+
+        step, timestamp, value = self._store.metric_series(run_id, key, max_points)
+        return pd.DataFrame({"step": step, "timestamp": timestamp, "value": value})
+
+    def metric_curve(self, run_id: str, key: str, max_points: int) -> tuple[list[int], list[int], list[float]]:
+        """Return steps, times and values of a curve, thinned as by ``metric_series``, as plain lists."""
+        steps, times, values = self._store.metric_series(run_id, key, max_points)
+        return steps.tolist(), times.tolist(), values.tolist()
+
+    def live_series(self, run_id: str) -> dict[str, LiveSeries]:
+        """Return the metrics of a run as the panel draws them, however long they are."""
+        return {
+            key: LiveSeries.stored(key, summary, self.metric_curve(run_id, key, CURVE_LIMIT // 2))
+            for key, summary in self.metric_summaries(run_id).items()
+        }
+
     def metric_summaries(self, run_id: str) -> dict[str, MetricSummary]:
         """Return last, count, min and max of each metric of a run."""
         return self._store.metric_summaries(run_id)
+
+    # -- upkeep ----------------------------------------------------------------------------
+
+    def storage(self, run_ids: str | Sequence[str] | None = None) -> pd.DataFrame:
+        """Return what each run holds, the greatest first.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``run_id``, ``run_name``, ``experiment``, ``status``, ``lifecycle_stage``,
+            ``points``, ``store_bytes`` (its share of the database, counted from what it logged)
+            and ``artifact_bytes``.
+
+        Examples
+        --------
+        >>> import tracknb
+        >>> with tracknb.start_run(run_name="ridge"):
+        ...     tracknb.log_metric("rmse", 4.2)
+        >>> tracknb.MlflowClient().storage()[["run_name", "points"]].values.tolist()
+        [['ridge', 1]]
+        """
+        return _sizes_frame(self._store.run_sizes(_several(run_ids)))
+
+    def gc(
+        self, older_than: str | None = None, *, run_ids: str | Sequence[str] | None = None, dry_run: bool = False
+    ) -> pd.DataFrame:
+        """Remove deleted runs and experiments for good, with their files, and give the room back.
+
+        Only what ``delete_run`` or ``delete_experiment`` marked as deleted goes; no way leads
+        back. Interrupted, it goes on with the next call.
+
+        Parameters
+        ----------
+        older_than
+            Only what was deleted longer ago than this, such as ``"30d"`` or ``"12h30m"``.
+        run_ids
+            Only these runs, as far as they are deleted.
+        dry_run
+            Tells what would go, and removes nothing.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The runs that went or would go, with the columns of ``storage``.
+
+        Raises
+        ------
+        InvalidValue
+            ``older_than`` is no length of time.
+
+        Examples
+        --------
+        >>> import tracknb
+        >>> with tracknb.start_run(run_name="ridge") as run:
+        ...     tracknb.log_metric("rmse", 4.2)
+        >>> client = tracknb.MlflowClient()
+        >>> client.delete_run(run.info.run_id)
+        >>> client.gc()["run_name"].tolist()
+        ['ridge']
+        """
+        before = names.now_ms() - (0 if older_than is None else validation.as_duration_ms(older_than))
+        found = self._store.removable_runs(before, _several(run_ids))
+        frame = _sizes_frame(found)
+        if dry_run:
+            return frame
+        for size in found:
+            if not self._store.is_removable(before, size.run_id):
+                # Somebody took it back meanwhile.
+                continue
+            # Files first: cut off here, the run is still known as deleted.
+            LocalArtifacts(size.artifact_uri).remove(size.run_id)
+            self._store.remove_run(size.run_id)
+        if run_ids is None:
+            self._store.remove_empty_experiments(before)
+        self._compact()
+        return frame
+
+    def prune(
+        self, max_points: int, *, run_ids: str | Sequence[str] | None = None, dry_run: bool = False
+    ) -> pd.DataFrame:
+        """Thin long metrics of ended runs for good, and give the room back.
+
+        Of each stretch of a curve the first, lowest, highest and last point stay, so it looks
+        the same when drawn, and last, lowest and highest value stay what they are.
+
+        Parameters
+        ----------
+        max_points
+            The most points that a metric keeps, at least 4; a smooth curve keeps about half.
+        run_ids
+            Only these runs.
+        dry_run
+            Tells what would be thinned, and changes nothing.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The metrics that were or would be thinned: ``run_id``, ``key`` and ``points`` before.
+
+        Examples
+        --------
+        >>> import tracknb
+        >>> with tracknb.start_run() as run:
+        ...     for step in range(1_000):
+        ...         tracknb.log_metric("loss", 1 / (1 + step), step=step)
+        >>> client = tracknb.MlflowClient()
+        >>> client.prune(100)["points"].tolist()
+        [1000]
+        >>> len(client.get_metric_history(run.info.run_id, "loss")) <= 100
+        True
+        """
+        import pandas as pd
+
+        if max_points < 4:
+            raise InvalidValue(f"prune keeps at least 4 points of a metric, not {max_points}. Nothing was removed.")
+        found = self._store.long_metrics(max_points, _several(run_ids))
+        if found and not dry_run:
+            for metric in found:
+                self._store.thin_metric(metric, max_points)
+            self._compact()
+        rows = [(metric.run_id, metric.name, metric.points) for metric in found]
+        return pd.DataFrame(rows, columns=["run_id", "key", "points"])
+
+    def _compact(self) -> None:
+        if not self._store.compact():
+            warnings.warn(
+                f"{self.tracking_uri} is in use, so its file did not shrink yet; the free room is used again. "
+                "Call this once more when nothing else uses it.",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
     def flush(self) -> None:
         """Commit every point that was logged before this call, however long it takes."""
@@ -356,7 +638,7 @@ class TrackingClient:
 
     def artifacts(self, run_id: str) -> LocalArtifacts:
         """Return the artifact folder of a run."""
-        return LocalArtifacts(self.get_run(run_id).info.artifact_uri)
+        return LocalArtifacts(self.get_run(run_id).info.artifact_uri, _files_of_stores())
 
     def log_artifact(self, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None) -> None:
         """Copy a file, or a whole folder, into a run."""
@@ -425,6 +707,38 @@ class TrackingClient:
     def download_artifacts(self, run_id: str, path: str) -> str:
         """Return where a file or folder of a run lies on this machine."""
         return str(self.artifacts(run_id).local_path(path))
+
+
+def _files_of_stores() -> list[str]:
+    """Return the files that belong to the SQLite stores of this process."""
+    paths = [store.location.path for store in list(_stores.values()) if store.location.path is not None]
+    return [f"{path}{ending}" for path in paths for ending in ("", "-wal", "-shm")]
+
+
+def _check_page_size(max_results: int) -> None:
+    if not isinstance(max_results, int) or not 1 <= max_results <= _LARGEST_PAGE:
+        raise InvalidValue(f"max_results is a whole number from 1 to {_LARGEST_PAGE:,}, not {max_results!r}.")
+
+
+def _several(one_or_more: str | Sequence[str] | None) -> list[str] | None:
+    return [one_or_more] if isinstance(one_or_more, str) else None if one_or_more is None else list(one_or_more)
+
+
+def _sizes_frame(sizes: Sequence[RunSize]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "run_id": [size.run_id for size in sizes],
+            "run_name": [size.name for size in sizes],
+            "experiment": [size.experiment for size in sizes],
+            "status": [size.status for size in sizes],
+            "lifecycle_stage": [size.lifecycle_stage for size in sizes],
+            "points": [size.points for size in sizes],
+            "store_bytes": [size.size_bytes for size in sizes],
+            "artifact_bytes": [LocalArtifacts(size.artifact_uri).size_bytes() for size in sizes],
+        }
+    )
 
 
 def as_point(

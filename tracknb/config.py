@@ -6,30 +6,61 @@ then the default ``tracknb.db`` in the working directory.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import math
 import os
+import re
 import sys
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
-from urllib.parse import unquote, urlsplit
+from typing import Final, Literal
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from tracknb.errors import InvalidValue
 
 DEFAULT_URI: Final = "sqlite:///tracknb.db"
-_KNOWN_FORMS: Final = "sqlite:///runs.db or a plain path such as runs.db"
+DEFAULT_BUSY_SECONDS: Final = 60.0
+_KNOWN_FORMS: Final = (
+    "sqlite:///runs.db, a plain path such as runs.db, postgresql://user@host/database or "
+    "mysql+pymysql://user@host/database"
+)
+Backend = Literal["sqlite", "postgresql", "mysql"]
+_SERVERS: Final[dict[str, Backend]] = {
+    "postgresql": "postgresql",
+    "postgres": "postgresql",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class StoreLocation:
-    """A local store: its SQLite file and the folder of its artifacts, both absolute."""
+    """A store: a SQLite file, or a database on a server.
 
-    path: Path
+    Parameters
+    ----------
+    backend
+        The kind of database.
+    uri
+        The address in full, with a password if it has one: for opening, never for showing.
+    shown
+        The file, or the server's address without password: what messages name.
+    artifact_root
+        The folder of the runs' files, absolute.
+    spool_base
+        What the names of this store's spools begin with.
+    path
+        The absolute path of the file with links resolved; None for a server.
+    """
+
+    backend: Backend
+    uri: str = field(repr=False)
+    shown: str
     artifact_root: Path
-
-    @property
-    def uri(self) -> str:
-        """The location as a tracking URI."""
-        return f"sqlite:///{self.path}"
+    spool_base: Path
+    path: Path | None = None
 
 
 def environment_uri() -> str | None:
@@ -47,11 +78,30 @@ def environment_run_id() -> str | None:
     return os.environ.get("MLFLOW_RUN_ID") or None
 
 
+def busy_seconds() -> float:
+    """Return how long a call waits for a store that others hold, or that cannot be reached."""
+    given = os.environ.get("TRACKNB_BUSY_SECONDS")
+    if not given:
+        return DEFAULT_BUSY_SECONDS
+    with contextlib.suppress(ValueError):
+        seconds = float(given)
+        if 0 <= seconds < math.inf:
+            # Beyond this the system's clocks do not count.
+            return min(seconds, 1e6)
+    raise InvalidValue(f"TRACKNB_BUSY_SECONDS is a number of seconds such as 60, not '{given}'.")
+
+
+def is_durable() -> bool:
+    """Tell whether the environment asks that every call reaches the disk before it returns."""
+    return os.environ.get("TRACKNB_DURABLE", "").strip().lower() not in ("", "0", "false", "no", "off")
+
+
 def resolve_uri(uri: str | os.PathLike[str]) -> str:
     """Return a tracking URI with its path made absolute, as it holds from now on.
 
     Relative paths are relative to the working directory of this moment, so a later
-    ``os.chdir`` does not move the store.
+    ``os.chdir`` does not move the store. A password that was hidden by ``without_password``
+    comes back.
 
     Raises
     ------
@@ -62,14 +112,14 @@ def resolve_uri(uri: str | os.PathLike[str]) -> str:
 
 
 def locate(uri: str | os.PathLike[str]) -> StoreLocation:
-    """Return the files behind a tracking URI or path.
+    """Return what is behind a tracking URI or path.
 
     Raises
     ------
     InvalidValue
         The scheme is none that tracknb knows, or the path is a folder.
     """
-    text = os.fspath(uri)
+    text = os.fsdecode(uri)
     if not text:
         raise InvalidValue(f"A tracking URI cannot be empty. Use {_KNOWN_FORMS}.")
     if text.startswith("sqlite:"):
@@ -77,21 +127,101 @@ def locate(uri: str | os.PathLike[str]) -> StoreLocation:
     elif text.startswith("file:"):
         path = Path(unquote(urlsplit(text).path))
     elif "://" in text:
-        # Only the scheme is shown: what follows may hold a password.
-        scheme = text.split("://", 1)[0]
-        raise InvalidValue(f"This version of tracknb does not open '{scheme}://' stores. Use {_KNOWN_FORMS}.")
+        return _locate_server(text)
     else:
-        path = Path(text).expanduser()
-    path = Path(os.path.abspath(path))
-    if path.is_dir():
+        # Unlike Path.expanduser this leaves the home of a user who is not there as it is.
+        path = Path(os.path.expanduser(text))
+    # With links resolved: SQLite keeps its own files beside the real one, and so do we.
+    path = Path(os.path.realpath(path))
+    if os.path.isdir(path):
         raise InvalidValue(f"{path} is a folder; a store is one file. Use sqlite:///{path / 'tracknb.db'}")
-    return StoreLocation(path=path, artifact_root=path.with_name(f"{path.stem}-artifacts"))
+    return StoreLocation(
+        backend="sqlite",
+        uri=f"sqlite:///{path}",
+        shown=str(path),
+        artifact_root=_artifact_root(path.with_name(f"{path.stem}-artifacts")),
+        spool_base=path,
+        path=path,
+    )
+
+
+def _locate_server(text: str) -> StoreLocation:
+    # Only the scheme is shown when it is refused: what follows may hold a password.
+    scheme = text.split("://", 1)[0]
+    backend = _SERVERS.get(scheme.split("+", 1)[0].lower())
+    if backend is None:
+        raise InvalidValue(f"This version of tracknb does not open '{scheme}://' stores. Use {_KNOWN_FORMS}.")
+    text = _full.get(text, text)
+    shown = without_password(text)
+    if not urlsplit(shown).path.strip("/"):
+        raise InvalidValue(f"'{shown}' names no database: write {scheme}://user@host/database.")
+    digest = hashlib.sha256(shown.encode()).hexdigest()[:16]
+    return StoreLocation(
+        backend=backend,
+        uri=text,
+        shown=shown,
+        artifact_root=_artifact_root(Path(os.path.abspath("tracknb-artifacts"))),
+        spool_base=state_folder() / f"store-{digest}",
+    )
+
+
+# Addresses with their password, by how they are shown: what get_tracking_uri() returned
+# can be given to set_tracking_uri() again.
+_full: dict[str, str] = {}
+
+
+def without_password(uri: str) -> str:
+    """Return an address as it may be shown: a password, also one among its options, is ``***``."""
+    parts = urlsplit(uri)
+    place = parts.netloc
+    login, at, host = place.rpartition("@")
+    user, colon, _ = login.partition(":")
+    if colon:
+        place = f"{user}:***{at}{host}"
+    options = "&".join(
+        f"{item.partition('=')[0]}=***" if "pass" in item.partition("=")[0].lower() else item
+        for item in parts.query.split("&")
+    )
+    if place == parts.netloc and options == parts.query:
+        return uri
+    shown = urlunsplit((parts.scheme, place, parts.path, options, parts.fragment))
+    _full[shown] = uri
+    return shown
+
+
+def state_folder() -> Path:
+    """Return a folder of this user's for what must outlive the process, made if it is new.
+
+    ``TRACKNB_STATE_DIR`` or the desktop's state folder; where neither can be written, a
+    folder in the system's place for temporary files.
+    """
+    given = os.environ.get("TRACKNB_STATE_DIR")
+    home = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    # The user's number in the name: on a shared machine each needs a folder of their own.
+    own = getattr(os, "getuid", lambda: "user")()
+    for folder in (
+        Path(given) if given else Path(home, "tracknb"),
+        Path(tempfile.gettempdir(), f"tracknb-{own}"),
+    ):
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK | os.X_OK):
+            return Path(os.path.realpath(folder))
+    return folder
+
+
+def _artifact_root(default: Path) -> Path:
+    given = os.environ.get("TRACKNB_ARTIFACT_ROOT")
+    return Path(os.path.abspath(given)) if given else default
 
 
 def _sqlite_path(text: str) -> str:
     if not text.startswith("sqlite:///"):
         raise InvalidValue(f"'{text}' has too few slashes: write sqlite:///runs.db, or sqlite:////folder/runs.db.")
-    path = text.removeprefix("sqlite:///").split("?", 1)[0]
+    # Options are passed over; a question mark may also stand in a file's name.
+    path = re.sub(r"\?\w+=[^?]*\Z", "", text.removeprefix("sqlite:///"))
     if not path or path == ":memory:":
         raise InvalidValue("A store in memory would be lost with the kernel. Use sqlite:///runs.db.")
     return path
@@ -99,7 +229,9 @@ def _sqlite_path(text: str) -> str:
 
 def script_name() -> str:
     """Return what started this process, as the source of runs that no notebook owns."""
-    return os.path.basename(sys.argv[0]) if sys.argv and sys.argv[0] not in ("", "-c") else "python"
+    name = os.path.basename(sys.argv[0]) if sys.argv and sys.argv[0] not in ("", "-c") else "python"
+    # A file's name may be no text: what is not becomes question marks.
+    return name.encode("utf-8", "replace").decode()
 
 
 @dataclass(slots=True)
@@ -119,12 +251,17 @@ def choose_uri(uri: str | os.PathLike[str] | None) -> None:
         _choice.given = _choice.resolved = None
         return
     resolved = resolve_uri(uri)
-    _choice.given, _choice.resolved = os.fspath(uri), resolved
+    _choice.given, _choice.resolved = os.fsdecode(uri), resolved
+
+
+def is_chosen() -> bool:
+    """Tell whether this process has chosen a tracking URI itself."""
+    return _choice.given is not None
 
 
 def tracking_uri() -> str:
-    """Return the tracking URI that holds, as it was given."""
-    return _choice.given or environment_uri() or DEFAULT_URI
+    """Return the tracking URI that holds, as it was given but for a password."""
+    return without_password(_choice.given or environment_uri() or DEFAULT_URI)
 
 
 def resolved_uri() -> str:

@@ -8,7 +8,15 @@ traceback; a bug of ours keeps its traceback.
 
 from __future__ import annotations
 
-from typing import ClassVar
+import errno
+import os
+from typing import ClassVar, Final
+
+# What every message about a failed write says of the rest.
+KEPT: Final = "What was stored stays stored; this call was not."
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+_REFUSED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_DESCRIPTORS: Final = (errno.EMFILE, errno.ENFILE)
 
 
 class TracknbError(Exception):
@@ -112,9 +120,19 @@ class StoreLocked(StoreError, TimeoutError):
 class StoreFull(StoreError, OSError):
     """No room is left where the store lives."""
 
+    @classmethod
+    def at(cls, path: str | os.PathLike[str]) -> StoreFull:
+        """Return the error for a file or folder."""
+        return cls(f"No room is left for {path}. {KEPT} Make room and go on.")
+
 
 class StoreReadOnly(StoreError, PermissionError):
     """The store, or its folder, may not be written."""
+
+    @classmethod
+    def at(cls, path: str | os.PathLike[str]) -> StoreReadOnly:
+        """Return the error for a file or folder."""
+        return cls(f"{path} cannot be written: check the permissions of the file and of its folder. {KEPT}")
 
 
 class StoreDamaged(StoreError):
@@ -124,6 +142,41 @@ class StoreDamaged(StoreError):
 class StoreTooNew(StoreError):
     """The store was written by a newer tracknb."""
 
+    @classmethod
+    def at(cls, shown: str | os.PathLike[str], version: int, known: int) -> StoreTooNew:
+        """Return the error for a store of a schema that is newer than the one that is known."""
+        return cls(
+            f"{shown} was written by a newer tracknb (schema {version}; this one knows {known}). "
+            "Nothing was written to it. Upgrade with: pip install -U tracknb"
+        )
+
 
 class StoreMoved(StoreError, FileNotFoundError):
     """The store's file was deleted or replaced while it was open."""
+
+
+class StoreUnreachable(StoreError, ConnectionError):
+    """The store's server does not answer, or the connection to it was cut."""
+
+    error_code = "TEMPORARILY_UNAVAILABLE"
+    http_status = 503
+
+
+class AuthError(StoreError, PermissionError):
+    """The store's server refuses the user or the password."""
+
+    error_code = "PERMISSION_DENIED"
+    http_status = 403
+
+
+def of_system(error: OSError, path: str | os.PathLike[str]) -> StoreError:
+    """Return the error of ours for one of the file system's."""
+    if error.errno in _FULL:
+        return StoreFull.at(path)
+    if error.errno in _REFUSED:
+        return StoreReadOnly.at(path)
+    if error.errno in _NO_DESCRIPTORS:
+        return StoreError(
+            f"{path} could not be opened: this process has too many files open. {KEPT} Close some and try again."
+        )
+    return StoreError(f"{path} could not be used: {error.strerror or error}. {KEPT}")

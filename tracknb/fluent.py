@@ -13,19 +13,21 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import os
-import sys
+import struct
 import threading
 import traceback as tracebacks
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from tracknb import config, names
+from tracknb import config, live, names
 from tracknb.artifacts import FileInfo
-from tracknb.capture import environment, git, secrets
+from tracknb.capture import ending, environment, git, secrets, workers
 from tracknb.client import TrackingClient, as_point, close_stores, experiment_ids_by_name
 from tracknb.entities import (
     ATTEMPT_TAG,
@@ -49,14 +51,17 @@ from tracknb.entities import (
     RunStatus,
     ViewType,
 )
-from tracknb.errors import InvalidValue, NoActiveRun, NotFound
-from tracknb.live import LiveRun, LiveSeries, Progress
+from tracknb.errors import InvalidValue, NoActiveRun, NotFound, TracknbError
+from tracknb.live import CURVE_LIMIT, LiveRun, LiveSeries, Progress
 
 if TYPE_CHECKING:
     import pandas as pd
 
 T = TypeVar("T")
-Owner = Literal["user", "cell", "bare"]
+# Step, time in ms, value and its number among the points of this process.
+Point = tuple[int, int, float, int]
+# "worker": the run is another process's, which ends it.
+Owner = Literal["user", "cell", "bare", "worker"]
 _TRACEBACK_LIMIT = 7_500
 
 
@@ -79,7 +84,13 @@ class ActiveRun(Run):
         if status is not RunStatus.FINISHED and error is not None:
             told = "".join(tracebacks.format_exception_only(error)).strip()
             text = "".join(tracebacks.format_exception(error))
-        _end_with_nested(self.info.run_id, status, told, text)
+        try:
+            _end_with_nested(self.info.run_id, status, told, text)
+        except TracknbError as problem:
+            if error is None:
+                raise
+            # The user's own exception goes on; what the store said of the run's end is told beside it.
+            warnings.warn(f"{type(problem).__name__}: {problem}", RuntimeWarning, stacklevel=2)
 
 
 @dataclass(slots=True, eq=False)
@@ -92,6 +103,12 @@ class _Open:
     owner: Owner
     previous: Run | None = None
     adopted: bool = False
+    durable: bool = False
+    # The cell that this run was last touched in, and the one that it was opened in.
+    cell: _Cell | None = None
+    home: _Cell | None = None
+    # By metric, once it was logged: where its points go, in the store and in the live curve.
+    curves: dict[str, tuple[Callable[[int, int, float], Point], list[Point]]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -108,6 +125,16 @@ class _Cell:
     on_run: Callable[[], None] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How a run ended, until the store has taken it."""
+
+    opened: _Open
+    status: str
+    end_time: int
+    tags: dict[str, str]
+
+
 class _State:
     """What this process tracks right now."""
 
@@ -120,6 +147,8 @@ class _State:
         self.cell: _Cell | None = None
         self.home_task: asyncio.Task[Any] | None = None
         self.last: tuple[TrackingClient, str] | None = None
+        self.inherited = False
+        self.unended: dict[str, _Ending] = {}
 
 
 _state = _State()
@@ -149,6 +178,12 @@ def set_tracking_uri(uri: str | os.PathLike[str] | None) -> None:
     'sqlite:///taxi.db'
     """
     config.choose_uri(uri)
+    _offer()
+
+
+def is_tracking_uri_set() -> bool:
+    """Tell whether a store was chosen, by ``set_tracking_uri`` or in the environment."""
+    return config.is_chosen() or config.environment_uri() is not None
 
 
 def get_tracking_uri() -> str:
@@ -160,6 +195,7 @@ def client() -> TrackingClient:
     """Return a client of the store that holds at this moment."""
     if _state.cell is not None and _state.cell.client is not None:
         return _state.cell.client
+    _inherit()
     return TrackingClient()
 
 
@@ -183,6 +219,7 @@ def set_experiment(experiment_name: str | None = None, experiment_id: str | None
             f"Bring it back with restore_experiment('{experiment.experiment_id}')."
         )
     _state.experiment = experiment.name
+    _offer()
     if _state.cell is not None:
         _state.cell.experiment_id = None
     return experiment
@@ -227,6 +264,32 @@ def search_experiments(
     return client().search_experiments(view_type, max_results, filter_string, order_by)
 
 
+def delete_experiment(experiment_id: str) -> None:
+    """Delete an experiment and its runs softly: searches pass over them until they are restored."""
+    client().delete_experiment(experiment_id)
+
+
+def restore_experiment(experiment_id: str) -> None:
+    """Take a deleted experiment back, and its runs with it."""
+    client().restore_experiment(experiment_id)
+
+
+def set_experiment_tag(key: str, value: Any) -> None:
+    """Set a tag of the current experiment, over an older value if there is one."""
+    client().set_experiment_tag(current_experiment_id(), key, value)
+
+
+def set_experiment_tags(tags: Mapping[str, Any]) -> None:
+    """Set tags of the current experiment."""
+    for key, value in tags.items():
+        set_experiment_tag(key, value)
+
+
+def delete_experiment_tag(key: str) -> None:
+    """Take a tag off the current experiment; it must be there."""
+    client().delete_experiment_tag(current_experiment_id(), key)
+
+
 def current_experiment_id() -> str:
     """Return the id of the experiment that a new run would go to."""
     here = client()
@@ -254,6 +317,8 @@ def start_run(
     tags: Mapping[str, Any] | None = None,
     description: str | None = None,
     log_system_metrics: bool | None = None,
+    *,
+    durable: bool = False,
 ) -> ActiveRun:
     """Start a run, or resume one, and make it active; use it in a ``with`` block.
 
@@ -263,7 +328,7 @@ def start_run(
     Parameters
     ----------
     run_id
-        Resumes this run; everything else is then ignored.
+        Resumes this run; ``run_name`` and ``tags`` are then set on it.
     experiment_id
         Where the run goes; the current experiment if left out.
     run_name
@@ -271,13 +336,16 @@ def start_run(
     nested
         Makes the run a child of the active one.
     parent_run_id
-        Makes the run a child of this one, which must be open.
+        Makes the run a child of this one.
     tags
         Set on the new run.
     description
         The run's note, in Markdown.
     log_system_metrics
         Accepted for MLflow's sake; this version samples none.
+    durable
+        Lets every point reach the disk before its call returns, for as long as this run is
+        open: it then survives a power cut too, not only the death of the process.
 
     Raises
     ------
@@ -293,23 +361,29 @@ def start_run(
     'FINISHED'
     """
     if run_id is not None:
-        return _resume(client(), run_id, "user")
+        resumed = _resume(client(), run_id, "user", durable=durable)
+        return _changed(_state.open[run_id], run_name, tags or {}) if run_name is not None or tags else resumed
     top = _top()
     if parent_run_id is not None and parent_run_id not in _state.open:
-        raise InvalidValue(f"The parent run '{parent_run_id}' is not open here. Start it first, or leave it out.")
+        # It must be there; it need not be open.
+        client().get_run(parent_run_id)
     parent = parent_run_id or (top.run.info.run_id if nested and top is not None else None)
     all_tags = {str(key): value for key, value in (tags or {}).items()}
     if description is not None:
         all_tags[NOTE_TAG] = description
     if parent is None and top is not None:
         if top.owner == "cell" and not top.adopted:
+            if durable:
+                _make_durable(top)
             return _adopt(top, run_name, all_tags)
         _make_way(top)
-    return _begin(client(), experiment_id, run_name, all_tags, {}, parent, "user").run
+    return _begin(client(), experiment_id, run_name, all_tags, {}, parent, "user", durable=durable).run
 
 
 def _make_way(top: _Open) -> None:
     """End what a bare call left open, or refuse where a block still needs its run."""
+    if top.owner == "worker":
+        return
     if top in _own.get() or not _is_side():
         if top.owner == "user" and top.run.info.run_id in _entered:
             raise InvalidValue(
@@ -321,13 +395,17 @@ def _make_way(top: _Open) -> None:
 
 def _adopt(top: _Open, run_name: str | None, tags: Mapping[str, Any]) -> ActiveRun:
     top.adopted = True
-    if run_name is not None or tags:
-        top.client.update_run(top.run.info.run_id, name=run_name, tags=tags)
-        top.live.name = run_name or top.live.name
-        top.live.tags.update({key: str(value) for key, value in tags.items()})
-        top.live.version += 1
-        top.run = _as_active(top.client.get_run(top.run.info.run_id))
-    return top.run
+    return _changed(top, run_name, tags) if run_name is not None or tags else top.run
+
+
+def _changed(opened: _Open, run_name: str | None, tags: Mapping[str, Any]) -> ActiveRun:
+    """Give an open run another name and more tags."""
+    opened.client.update_run(opened.run.info.run_id, name=run_name, tags=tags)
+    opened.live.name = run_name or opened.live.name
+    opened.live.tags.update({str(key): str(value) for key, value in tags.items()})
+    opened.live.version += 1
+    opened.run = _as_active(opened.client.get_run(opened.run.info.run_id))
+    return opened.run
 
 
 def _begin(
@@ -338,6 +416,8 @@ def _begin(
     params: Mapping[str, Any],
     parent: str | None,
     owner: Owner,
+    *,
+    durable: bool = False,
 ) -> _Open:
     cell = _state.cell
     context = dict(cell.tags()) if cell is not None else _script_tags()
@@ -371,22 +451,30 @@ def _begin(
         previous=cell.previous if cell is not None else None,
     )
     _note_changes(opened, run.data.params)
+    if durable:
+        _make_durable(opened)
     _push(opened)
     return opened
 
 
-def _resume(here: TrackingClient, run_id: str, owner: Owner) -> ActiveRun:
+def _make_durable(opened: _Open) -> None:
+    opened.durable = True
+    opened.client.set_durable(True)
+
+
+def _resume(here: TrackingClient, run_id: str, owner: Owner, *, durable: bool = False) -> ActiveRun:
     already = _state.open.get(run_id)
     if already is not None:
+        if durable:
+            _make_durable(already)
         _touch(already)
         return already.run
     here.update_run(run_id, RunStatus.RUNNING)
     run = here.get_run(run_id)
     opened = _Open(_as_active(run), here, _live_of(run, here.get_experiment(run.info.experiment_id).name), owner)
-    for key in run.data.metrics:
-        series = opened.live.series[key] = LiveSeries(key)
-        for point in here.get_metric_history(run_id, key):
-            series.add(point.step, point.value, point.timestamp)
+    opened.live.series.update(here.live_series(run_id))
+    if durable:
+        _make_durable(opened)
     _push(opened)
     return opened.run
 
@@ -410,14 +498,59 @@ def _as_active(run: Run) -> ActiveRun:
 
 
 def _push(opened: _Open) -> None:
+    opened.home = _state.cell
     with _state.lock:
         if _is_side():
             _own.set((*_own.get(), opened))
         else:
             _state.shared.append(opened)
         _state.open[opened.run.info.run_id] = opened
+        _offer()
+        ending.watch()
+        ending.go_on()
         _state.last = (opened.client, opened.run.info.run_id)
     _touch(opened)
+
+
+def _offer() -> None:
+    """Tell workers that start from now on which run is meant."""
+    top = _state.shared[-1] if _state.shared else None
+    try:
+        address = config.resolved_uri() if top is None else top.client.address
+    except OSError:
+        # The working directory is gone, and with it what a relative store means.
+        return
+    run_id = None if top is None else top.run.info.run_id
+    workers.offer(workers.Offer(address, _state.experiment, run_id, top is not None and top.durable))
+
+
+def _inherit() -> _Open | None:
+    """Track where the process does that made this worker, if it is one, and in its run."""
+    if _state.inherited:
+        return None
+    with _state.lock:
+        meant = workers.offered()
+        if meant is None or _state.inherited:
+            _state.inherited = True
+            return _state.shared[-1] if _state.shared else None
+        if not config.is_chosen():
+            config.choose_uri(meant.address)
+            _state.experiment = _state.experiment or meant.experiment
+        opened = None
+        if meant.run_id is not None:
+            here = TrackingClient(meant.address)
+            run = here.get_run(meant.run_id)
+            experiment = here.get_experiment(run.info.experiment_id).name
+            opened = _Open(_as_active(run), here, _live_of(run, experiment), "worker")
+            # For every thread and task of this worker, whichever came first.
+            _state.shared.append(opened)
+            _state.open[meant.run_id] = opened
+            if meant.durable:
+                _make_durable(opened)
+        # Last: what failed is tried again with the next call.
+        _state.inherited = True
+        workers.at_end(close_stores)
+        return opened
 
 
 def _is_side() -> bool:
@@ -432,15 +565,15 @@ def _is_side() -> bool:
 
 
 def _top() -> _Open | None:
-    own = [item for item in _own.get() if item.run.info.run_id in _state.open]
-    if own:
-        return own[-1]
-    return _state.shared[-1] if _state.shared else None
+    for item in reversed(_own.get()):
+        if item.run.info.run_id in _state.open:
+            return item
+    return _state.shared[-1] if _state.shared else _inherit()
 
 
 def _touch(opened: _Open) -> None:
     _state.live[opened.run.info.run_id] = opened.live
-    cell = _state.cell
+    opened.cell = cell = _state.cell
     if cell is not None:
         first = not cell.touched
         cell.touched[opened.run.info.run_id] = None
@@ -449,30 +582,60 @@ def _touch(opened: _Open) -> None:
 
 
 def _end(opened: _Open, status: str, error: str | None = None, traceback: str | None = None) -> None:
-    """End a run; it leaves the stack even if the store refuses."""
+    """End a run; it leaves the stack even if the store refuses, and is ended when that is possible."""
     run_id = opened.run.info.run_id
     with _state.lock:
         if _state.open.pop(run_id, None) is None:
             return
         _entered.discard(run_id)
         _state.shared = [item for item in _state.shared if item is not opened]
+    if opened.owner == "worker":
+        opened.client.flush()
+        return
     # A traceback quotes source lines, and those may hold keys.
     error = secrets.mask(error) if error is not None else None
     traceback = secrets.mask(traceback) if traceback is not None else None
     live = opened.live
-    live.status, live.end_time, live.error = str(status), names.now_ms(), error
+    # A clock that was set back must not end a run before its start.
+    live.status, live.end_time, live.error = str(status), max(names.now_ms(), live.start_time), error
     live.version += 1
+    if _state.cell is None:
+        # No panel will ask for it any more.
+        live.fold()
+        _state.live.pop(run_id, None)
     tags = {}
     if error is not None:
         tags[ERROR_TAG] = error[:_TRACEBACK_LIMIT]
     if traceback is not None:
         # The end of a traceback holds the error; its middle can be a thousand frames.
         tags[TRACEBACK_TAG] = traceback[-_TRACEBACK_LIMIT:]
-    if tags:
-        opened.client.set_tags(run_id, tags)
-    opened.client.set_terminated(run_id, str(status), live.end_time)
+    _state.unended[run_id] = _Ending(opened, str(status), live.end_time, tags)
+    _store_ends()
+    _offer()
+    if opened.durable and not any(item.durable for item in _state.open.values()):
+        opened.client.set_durable(config.is_durable())
     if not _state.open:
         opened.client.retire()
+
+
+def _store_ends() -> None:
+    """Store the ends of runs, those too that could not be stored before; one that fails stops no other."""
+    failed: TracknbError | None = None
+    for run_id, end in list(_state.unended.items()):
+        client = end.opened.client
+        try:
+            if end.tags:
+                client.set_tags(run_id, end.tags)
+            client.set_terminated(run_id, end.status, end.end_time)
+        except NotFound as problem:
+            # Somebody removed the run: there is nothing to end any more.
+            failed = failed or problem
+        except TracknbError as problem:
+            failed = problem
+            continue
+        _state.unended.pop(run_id, None)
+    if failed is not None:
+        raise failed
 
 
 def _end_with_nested(run_id: str, status: str, error: str | None, traceback: str | None) -> None:
@@ -486,10 +649,15 @@ def _end_with_nested(run_id: str, status: str, error: str | None, traceback: str
 
 
 def end_run(status: str = "FINISHED") -> None:
-    """End the active run, if there is one."""
+    """End the active run, if there is one.
+
+    An end that the store could not take is tried again.
+    """
     top = _top()
     if top is not None:
         _end(top, RunStatus(status))
+    else:
+        _store_ends()
 
 
 def active_run() -> ActiveRun | None:
@@ -523,10 +691,15 @@ def last_experiment_id() -> str | None:
 def _needed() -> _Open:
     """Return the active run; without one a bare call starts it."""
     top = _top()
+    if top is None and len(_state.open) == 1:
+        # A helper thread of a task or thread that opened a run for itself: where only one is open, it is meant.
+        top = next(iter(list(_state.open.values())), None)
     if top is None:
         top = _begin(client(), None, None, {}, {}, None, "bare")
     elif _state.cell is not None and top.run.info.run_id not in _state.cell.touched:
         _touch(top)
+    else:
+        top.cell = _state.cell
     return top
 
 
@@ -563,6 +736,19 @@ def log_metric(
     InvalidValue
         The key or value is refused; nothing was logged.
     """
+    # What a training loop does a million times goes straight to the spool; whatever is
+    # out of the ordinary takes the long way, which checks and explains.
+    if type(value) is float and timestamp is None and run_id is None and not _own.get():
+        try:
+            opened = _state.shared[-1]
+            append, fresh = opened.curves[key]
+            if opened.cell is _state.cell and (step is None or type(step) is int):
+                fresh.append(append(step or 0, names.now_ms(), value + 0.0))
+                if len(fresh) >= CURVE_LIMIT:
+                    opened.live.fold()
+                return
+        except (LookupError, TypeError, struct.error):
+            pass
     _log_points([as_point(key, value, step, timestamp)], run_id)
 
 
@@ -587,9 +773,14 @@ def _log_points(points: Sequence[tuple[str, float, int, int]], run_id: str | Non
     for key, value, step, timestamp in points:
         series = live.series.get(key)
         if series is None:
-            series = live.series[key] = LiveSeries(key)
-        series.add(step, value, timestamp)
-    live.version += 1
+            series = live.series.setdefault(key, LiveSeries(key))
+        series.fresh.append((step, timestamp, value, 0))
+        if key not in target.curves:
+            handle = target.client.point_series(target.run.info.run_id, key)
+            if handle is not None:
+                target.curves[key] = handle.append, series.fresh
+        if len(series.fresh) >= CURVE_LIMIT:
+            series.fold()
 
 
 def log_param(key: str, value: T, synchronous: bool | None = None) -> T:
@@ -794,6 +985,21 @@ def get_run(run_id: str) -> Run:
     return (opened.client if opened is not None else client()).get_run(run_id)
 
 
+def get_parent_run(run_id: str) -> Run | None:
+    """Return the run that a nested run belongs to, or None."""
+    return client().get_parent_run(run_id)
+
+
+def delete_run(run_id: str) -> None:
+    """Delete a run softly: searches pass over it until it is restored."""
+    client().delete_run(run_id)
+
+
+def restore_run(run_id: str) -> None:
+    """Take a deleted run back."""
+    client().restore_run(run_id)
+
+
 def get_metric_history(run_id: str, key: str) -> list[Metric]:
     """Return every point of a metric by step, then time; nothing if it was never logged."""
     opened = _state.open.get(run_id)
@@ -886,7 +1092,7 @@ def search_runs(
         ids = [experiment.experiment_id for experiment in here.search_experiments(max_results=None)]
     else:
         ids = [current_experiment_id()]
-    runs = list(here.search_runs(ids, filter_string, run_view_type, max_results, order_by))
+    runs = here.all_runs(ids, filter_string, run_view_type, max_results, order_by)
     if output_format == "list":
         return runs
     from tracknb.view.table import runs_frame
@@ -932,6 +1138,7 @@ def open_cell_run(
     parent_run_id: str | None = None,
     resume: str | None = None,
     store: str | None = None,
+    durable: bool = False,
 ) -> ActiveRun:
     """Open the run of a ``%%track_run`` cell; its options hold for every run of the cell."""
     if _state.cell is None:
@@ -944,7 +1151,7 @@ def open_cell_run(
     if experiment is not None:
         cell.experiment_id = here.get_or_create_experiment(experiment).experiment_id
     if resume is not None:
-        return _resume(here, _resumed_id(here, resume), "cell")
+        return _resume(here, _resumed_id(here, resume), "cell", durable=durable)
     if parent_run_id is not None:
         parent: str | None = here.get_run(parent_run_id).info.run_id
     else:
@@ -952,7 +1159,7 @@ def open_cell_run(
         parent = top.run.info.run_id if nested and top is not None else None
     cell.run_tags = dict(tags or {})
     own_tags = {NOTE_TAG: description} if description is not None else {}
-    return _begin(here, None, run_name, own_tags, params or {}, parent, "cell").run
+    return _begin(here, None, run_name, own_tags, params or {}, parent, "cell", durable=durable).run
 
 
 def _resumed_id(here: TrackingClient, resume: str) -> str:
@@ -983,8 +1190,8 @@ def cell_runs_reader() -> Callable[[], tuple[str, ...]]:
 def end_cell(status: str, error: str | None = None, traceback: str | None = None) -> tuple[str, ...]:
     """Say that the cell has ended: its own runs end with it.
 
-    Runs that ``start_run()`` left open stay open after a cell that went well, and end
-    with one that did not. Returns the ids of the runs that the cell touched.
+    A run that ``start_run()`` left open stays open, unless the very cell that opened it
+    went wrong. Returns the ids of the runs that the cell touched.
     """
     cell = _state.cell
     if cell is None:
@@ -994,7 +1201,7 @@ def end_cell(status: str, error: str | None = None, traceback: str | None = None
         for opened in reversed(list(_state.open.values())):
             if opened.run.info.run_id not in cell.touched:
                 continue
-            if opened.owner != "user" or status != RunStatus.FINISHED:
+            if opened.owner != "user" or (status != RunStatus.FINISHED and opened.home is cell):
                 _end(opened, status, error, traceback)
     finally:
         _state.cell = None
@@ -1004,8 +1211,10 @@ def end_cell(status: str, error: str | None = None, traceback: str | None = None
 
 def snapshot(run_ids: Sequence[str]) -> list[LiveRun]:
     """Return how runs of this process look right now, from memory."""
-    live = _state.live
-    return [live[run_id] for run_id in run_ids if run_id in live]
+    found = [_state.live[run_id] for run_id in run_ids if run_id in _state.live]
+    for item in found:
+        item.fold()
+    return found
 
 
 def _script_tags() -> dict[str, str]:
@@ -1034,23 +1243,33 @@ def git_tags(facts: git.GitFacts | None) -> dict[str, str]:
 
 def _end_at_exit() -> None:
     """End what is still open when the process ends, and commit everything."""
-    error = getattr(sys, "last_value", None) if "IPython" not in sys.modules else None
+    error = ending.reason()
     status, told, text = RunStatus.FINISHED, None, None
     if error is not None:
         status = RunStatus.KILLED if isinstance(error, KeyboardInterrupt) else RunStatus.FAILED
         told = "".join(tracebacks.format_exception_only(error)).strip()
         text = "".join(tracebacks.format_exception(error))
-    for opened in reversed(list(_state.open.values())):
-        _end(opened, status, told, text)
-    close_stores()
+    try:
+        for opened in reversed(list(_state.open.values())):
+            with contextlib.suppress(TracknbError):
+                _end(opened, status, told, text)
+        _store_ends()
+    finally:
+        close_stores()
 
 
 def _reset_after_fork() -> None:
     # A worker logs into the parent's runs; its exit must not end them.
     _state.lock = threading.RLock()
+    live.reset_after_fork()
     atexit.unregister(_end_at_exit)
     # Only commit what this child logged.
     atexit.register(close_stores)
+    workers.at_end_of_forked(_state, close_stores)
+    # A forked worker has all of it in memory.
+    _state.inherited = True
+    for opened in _state.open.values():
+        opened.owner = "worker"
 
 
 atexit.register(_end_at_exit)

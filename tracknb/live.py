@@ -7,11 +7,24 @@ transaction. Curves are thinned as they grow; the store keeps every point.
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
+
+from tracknb.entities import MetricSummary
 
 # Beyond this many points every second one is dropped, so a curve of any length
 # stays between half of it and all of it: enough for a chart 1,000 pixels wide.
-CURVE_LIMIT = 4_000
+CURVE_LIMIT: Final = 4_000
+
+_folding = threading.RLock()
+
+
+def reset_after_fork() -> None:
+    """Free the lock that another thread of the parent may have held."""
+    global _folding
+    _folding = threading.RLock()
 
 
 @dataclass(slots=True)
@@ -21,7 +34,8 @@ class LiveSeries:
     ``x``, ``y`` and ``t`` are steps, values and times (milliseconds) of equal length.
     ``min`` and ``max`` pass over NaN, and are NaN while nothing else was logged.
     ``generation`` changes when old points were dropped, so that a reader who only asks
-    for what is new knows to read the whole curve again.
+    for what is new knows to read the whole curve again. ``fresh`` holds points of (step,
+    time, value, number) that ``fold`` has not taken in yet: a training loop only appends.
     """
 
     key: str
@@ -37,25 +51,69 @@ class LiveSeries:
     max_step: int = 0
     generation: int = 0
     stride: int = 1
+    fresh: list[tuple[int, int, float, int]] = field(default_factory=list)
+
+    @classmethod
+    def stored(cls, key: str, summary: MetricSummary, curve: tuple[list[int], list[int], list[float]]) -> LiveSeries:
+        """Return a metric as the store has it; the curve's steps, times and values may be thinned."""
+        stride = 1
+        while summary.count >= CURVE_LIMIT * stride:
+            stride *= 2
+        steps, times, values = curve
+        return cls(
+            key,
+            x=steps,
+            y=values,
+            t=times,
+            count=summary.count,
+            last=summary.last,
+            last_step=summary.last_step,
+            min=summary.min,
+            min_step=summary.min_step,
+            max=summary.max,
+            max_step=summary.max_step,
+            stride=stride,
+        )
+
+    def fold(self) -> bool:
+        """Take in what was appended to ``fresh``, and tell whether there was anything."""
+        if _folding._is_owned():  # type: ignore[attr-defined]
+            # A finalizer or signal handler that logs, in the middle of this.
+            return False
+        with _folding:
+            taken = self.fresh[:]
+            # What a loop appends meanwhile stays; the list itself does, too.
+            del self.fresh[: len(taken)]
+            if taken:
+                steps, times, values, _ = zip(*taken, strict=True)
+                self._extend(steps, values, times)
+        return bool(taken)
 
     def add(self, step: int, value: float, timestamp: int) -> None:
         """Take in one point."""
-        if self.count == 0 or step >= self.last_step:
-            self.last = value
-            self.last_step = step
-        # `not (a >= b)` also holds while the bound is still NaN.
-        if value == value:
-            if not value >= self.min:
-                self.min, self.min_step = value, step
-            if not value <= self.max:
-                self.max, self.max_step = value, step
-        if self.count % self.stride == 0:
-            self.x.append(step)
-            self.y.append(value)
-            self.t.append(timestamp)
-            if len(self.x) >= CURVE_LIMIT:
-                self._halve()
-        self.count += 1
+        self._extend((step,), (value,), (timestamp,))
+
+    def _extend(self, steps: Sequence[int], values: Sequence[float], times: Sequence[int]) -> None:
+        top = max(steps)
+        if self.count == 0 or top >= self.last_step:
+            # Of equal steps the point that was logged last.
+            place = len(steps) - 1 - steps[::-1].index(top)
+            self.last, self.last_step = values[place], top
+        numbers = values if sum(values) == sum(values) else [value for value in values if value == value]
+        if numbers:
+            low, high = min(numbers), max(numbers)
+            # `not (a >= b)` also holds while the bound is still NaN.
+            if not low >= self.min:
+                self.min, self.min_step = low, steps[values.index(low)]
+            if not high <= self.max:
+                self.max, self.max_step = high, steps[values.index(high)]
+        first = -self.count % self.stride
+        self.x.extend(steps[first :: self.stride])
+        self.y.extend(values[first :: self.stride])
+        self.t.extend(times[first :: self.stride])
+        self.count += len(steps)
+        while len(self.x) >= CURVE_LIMIT:
+            self._halve()
 
     def _halve(self) -> None:
         # New lists, not `del`: another thread may be reading the old ones.
@@ -95,3 +153,9 @@ class LiveRun:
     changed: list[tuple[str, str, str]] = field(default_factory=list)
     attempt: int | None = None
     version: int = 0
+
+    def fold(self) -> None:
+        """Take in what was logged since the last look."""
+        # A list of them: another thread may be adding a metric.
+        if sum(series.fold() for series in list(self.series.values())):
+            self.version += 1

@@ -10,13 +10,14 @@ A filter is comparisons joined by AND; beyond MLflow also OR, NOT and parenthese
                | name ["NOT"] "IN" "(" value ("," value)* ")"
                | name "IS" ["NOT"] "NULL"
     name       = place "." key | attribute
-    key        = bare | `in back quotes` | "in double quotes"
+    key        = bare ["." ("min" | "max" | "count")] | `in back quotes` | "in double quotes" | 'in single quotes'
     operator   = "=" "==" "!=" "<>" "<" "<=" ">" ">=" "LIKE" "ILIKE"
     value      = number | 'text' | "text"
 
 The first dot ends the place: ``tags.mlflow.runName`` is the tag ``mlflow.runName``. A
-metric means its last value. What a run lacks matches nothing, not even ``!=``. A param
-compared with a bare number is compared as a number.
+metric means its last value; ``metrics.loss.min`` its lowest, unless a metric has that
+name. What a run lacks matches nothing, not even ``!=``. A param compared with a bare
+number is compared as a number.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ _TOKEN: Final = re.compile(
       | (?P<text>'[^']*'|"[^"]*")
       | (?P<operator>==|!=|<>|<=|>=|=|<|>)
       | (?P<mark>[(),])
-      | (?P<name>(?:[^\s=!<>(),'"`]|(?<=\.)(?:`[^`]*`|"[^"]*"))+|`[^`]*`)
+      | (?P<name>(?:`[^`]*`|[^\s=!<>(),'"`])(?:[^\s=!<>(),'"`]|(?<=\.)(?:`[^`]*`|"[^"]*"|'[^']*'))*)
     """,
     re.VERBOSE,
 )
@@ -135,7 +136,7 @@ class _Token:
         return self.text.lower() if self.kind == "name" else ""
 
 
-def parse_filter(text: str, *, entity: Entity = "runs") -> Node | None:
+def parse_filter(text: str | None, *, entity: Entity = "runs") -> Node | None:
     """Return the tree of a filter; None for an empty one, which matches everything.
 
     Raises
@@ -148,6 +149,8 @@ def parse_filter(text: str, *, entity: Entity = "runs") -> Node | None:
     >>> parse_filter("metrics.rmse < 4 and tags.stage = 'candidate'").items[0]
     Comparison(place='metrics', key='rmse', operator='<', value=4.0)
     """
+    if text is None:
+        return None
     if not isinstance(text, str):
         raise FilterError(f"A filter is a text, not {type(text).__name__}.", text=repr(text)[:60], start=0, end=1)
     if len(text) > MAX_LENGTH:
@@ -285,7 +288,7 @@ class _Parser:
                 token,
                 "Names: metrics.rmse, params.lr, tags.stage, status.",
             )
-        prefix, dot, rest = token.text.partition(".")
+        prefix, dot, rest = _parts(token.text)
         place = _PLACES.get(prefix.lower()) if dot and token.kind == "name" else None
         if place is None and dot and token.kind == "name":
             near = difflib.get_close_matches(prefix.lower(), _PLACES_OF[self.entity], n=1)
@@ -380,6 +383,14 @@ def _number(token: _Token) -> float | None:
     if token.kind == "number":
         return float(token.text)
     return _NUMBER_WORDS.get(token.word)
+
+
+def _parts(name: str) -> tuple[str, str, str]:
+    """Return what stands before a name's first dot outside of quotes, the dot, and what follows."""
+    end = name.index("`", 1) + 1 if name.startswith("`") else 0
+    before, dot, rest = name[end:].partition(".")
+    prefix = name[:end] + before
+    return (_unquoted(prefix) if dot else prefix), dot, rest
 
 
 def _unquoted(key: str) -> str:

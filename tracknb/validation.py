@@ -49,21 +49,25 @@ def as_key(key: Any, what: str) -> str:
 def as_metric_value(key: str, value: Any) -> float:
     """Return a metric's value as a float; a real number of any library will do."""
     if type(value) is float:
-        return value
+        # No database keeps the sign of zero, so nothing does.
+        return value + 0.0
     if isinstance(value, int):
         number = _exact_float(key, int(value))
     elif isinstance(value, (str, bytes)) or value is None:
         raise _no_number(key, value)
     else:
         number = _float_of(key, value)
-    return number
+    return number + 0.0
 
 
 def _exact_float(key: str, value: int) -> float:
     try:
         number = float(value)
     except OverflowError:
-        raise InvalidValue(f"The metric '{key}' cannot be {value:.3e}: it is beyond a 64-bit float.") from None
+        raise InvalidValue(
+            f"The metric '{key}' cannot be a whole number of {value.bit_length()} bits: it is beyond a 64-bit float. "
+            "Nothing was logged."
+        ) from None
     if abs(value) > 1 << 53 and int(number) != value:
         raise InvalidValue(
             f"The metric '{key}' cannot be {value} exactly: a 64-bit float has 53 bits. Log float({value}) to round it."
@@ -117,6 +121,18 @@ def as_timestamp(timestamp: Any) -> int:
     return number
 
 
+_DURATION: Final = re.compile(r"\s*(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:(\d+)s)?\s*\Z")
+
+
+def as_duration_ms(text: str) -> int:
+    """Return a length of time such as ``30d`` or ``1d12h`` in milliseconds."""
+    found = _DURATION.match(text) if isinstance(text, str) else None
+    if found is None or not any(found.groups()):
+        raise InvalidValue(f"A length of time is written like '30d', '12h' or '1d12h30m', not {text!r}.")
+    days, hours, minutes, seconds = (int(number or 0) for number in found.groups())
+    return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000
+
+
 def as_param_value(key: str, value: Any) -> str:
     """Return a param's value as the text that is stored."""
     return _text("param", key, value, MAX_PARAM_VALUE)
@@ -135,6 +151,13 @@ def as_experiment_tag_value(key: str, value: Any) -> str:
 def as_run_name(name: Any) -> str:
     """Return a run's name."""
     return _name("run", name)
+
+
+def as_user(name: str) -> str:
+    """Return the name of who ran something."""
+    if len(name) > MAX_NAME:
+        raise InvalidValue(f"A user's name has at most {MAX_NAME} characters; this one has {len(name)}.")
+    return name
 
 
 def as_experiment_name(name: Any) -> str:

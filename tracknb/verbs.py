@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,7 +23,7 @@ from tracknb import config, fluent, names
 from tracknb.client import TrackingClient, experiment_ids_by_name, no_such_experiment
 from tracknb.entities import ATTEMPT_TAG, ERROR_TAG, Experiment, Run, evaluation_sets
 from tracknb.errors import InvalidValue, NotFound
-from tracknb.live import LiveRun, LiveSeries
+from tracknb.live import CURVE_LIMIT, LiveRun
 from tracknb.view.base import View
 from tracknb.view.chart import curves_altair
 from tracknb.view.experiments import ExperimentList
@@ -346,7 +347,7 @@ def open_client(store: str | None) -> TrackingClient:
     if store is None:
         return fluent.client()
     path = config.locate(store).path
-    if not path.exists():
+    if path is not None and not os.path.exists(path):
         raise NotFound(f"There is no store at {path}. Nothing was made. Check the name after --store.")
     return TrackingClient(store)
 
@@ -576,11 +577,6 @@ def _no_such_metric(metric: str, known: Sequence[str]) -> NotFound:
 
 def _as_live(client: TrackingClient, run: Run) -> LiveRun:
     """Return a stored run in the form that the panel draws."""
-    series = {}
-    for key in sorted(run.data.metrics):
-        series[key] = LiveSeries(key)
-        for point in client.get_metric_history(run.info.run_id, key):
-            series[key].add(point.step, point.value, point.timestamp)
     attempt = run.data.tags.get(ATTEMPT_TAG, "")
     return LiveRun(
         run_id=run.info.run_id,
@@ -592,7 +588,7 @@ def _as_live(client: TrackingClient, run: Run) -> LiveRun:
         params=dict(run.data.params),
         tags=dict(run.data.tags),
         error=run.data.tags.get(ERROR_TAG),
-        series=series,
+        series=client.live_series(run.info.run_id),
         attempt=int(attempt) if attempt.isdecimal() else None,
     )
 
@@ -607,9 +603,9 @@ def _histories(
         name = run.info.run_name
         curves = {}
         for key in keys:
-            points = client.get_metric_history(run.info.run_id, key) if key in run.data.metrics else []
-            if points:
-                curves[key] = ([point.step for point in points], [point.value for point in points])
+            if key in run.data.metrics:
+                steps, _, values = client.metric_curve(run.info.run_id, key, CURVE_LIMIT)
+                curves[key] = (steps, values)
         histories[name if shared[name] == 1 else f"{name} {run.info.run_id[:6]}"] = curves
     return histories
 

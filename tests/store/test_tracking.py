@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sqlite3
@@ -152,7 +153,7 @@ def test_taking_a_spool_in_twice_doubles_nothing(store, store_path):
         run_id = run.info.run_id
     # What a process that died between commit and removal leaves.
     path = store_path.with_name(f"{store_path.name}-spool-{'a' * 32}")
-    writer = spool.Spool(store_path, lambda spool_id, points: None)
+    writer = spool.Spool(store_path, "runs.db", lambda batch: ())
     writer.append(run_id, [("loss", 1.0, 0, 1), ("loss", 2.0, 1, 2)])
     [written] = [p for p in store_path.parent.iterdir() if "-spool-" in p.name]
     data = written.read_bytes()
@@ -170,17 +171,21 @@ def test_taking_a_spool_in_twice_doubles_nothing(store, store_path):
 
 
 def test_a_torn_record_hides_only_what_follows_it(tmp_path):
-    writer = spool.Spool(tmp_path / "runs.db", lambda spool_id, points: None)
+    writer = spool.Spool(tmp_path / "runs.db", "runs.db", lambda batch: ())
     writer.append("r" * 32, [("a", float(i), i, i) for i in range(10)])
     [path] = list(tmp_path.iterdir())
-    data = path.read_bytes()
+    data = path.read_bytes()[: writer._at]
 
-    assert [p.value for p in spool.read_points(data)] == [float(i) for i in range(10)]
-    assert [p.value for p in spool.read_points(data[:-1])] == [float(i) for i in range(9)]
+    def values(content):
+        batches = spool.Reader(io.BytesIO(content), "x").batches()
+        return [value for batch in batches for _, _, points in batch.series for _, _, value, _ in points]
+
+    assert values(data) == [float(i) for i in range(10)]
+    assert values(data[:-1]) == [float(i) for i in range(9)]
     damaged = bytearray(data)
     damaged[-100] ^= 0xFF
-    assert len(list(spool.read_points(bytes(damaged)))) < 10
-    assert list(spool.read_points(b"")) == []
+    assert len(values(bytes(damaged))) < 10
+    assert values(b"") == []
 
 
 def test_pages_lead_through_all_runs(store):

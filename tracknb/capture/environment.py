@@ -12,7 +12,8 @@ import sys
 def user_name() -> str:
     """Return the login name, or ``unknown`` where the system knows none."""
     try:
-        return getpass.getuser()
+        # A login may be no text: what is not becomes question marks.
+        return getpass.getuser().encode("utf-8", "replace").decode()
     except (OSError, KeyError, ImportError):
         # Containers run under numbers that no user database lists.
         return "unknown"

@@ -37,6 +37,7 @@ class CellOptions:
     parent: str | None
     resume: str | None
     store: str | None
+    durable: bool
     display: bool
 
 
@@ -114,6 +115,7 @@ def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str
 @click.option("--parent", metavar="ID", help="Make it a child of this run.")
 @click.option("--resume", metavar="ID|last", help="Continue a run; 'last' is this cell's newest.")
 @click.option("--store", metavar="URI", help="The store of this cell's runs, such as runs.db.")
+@click.option("--durable", is_flag=True, help="Let every call reach the disk before it returns.")
 @click.option("--no-display", "display", is_flag=True, default=True, flag_value=False, help="Show no panel.")
 def _command(
     experiment: str | None,
@@ -126,12 +128,13 @@ def _command(
     parent: str | None,
     resume: str | None,
     store: str | None,
+    durable: bool,
     display: bool,
 ) -> CellOptions:
     """Run the cell as one tracked run, with a live panel under it."""
     if eval_set is not None:
         tags = {**tags, EVALUATION_SET_TAGS[0]: eval_set}
-    return CellOptions(experiment, name, tags, params, note, nested, parent, resume, store, display)
+    return CellOptions(experiment, name, tags, params, note, nested, parent, resume, store, durable, display)
 
 
 def track(line: str) -> Any:
@@ -153,6 +156,6 @@ def track_run_help(line: str, cell: str) -> None:
 
     Put ``%%track_run --experiment NAME`` on the first line of a cell. Options: --experiment,
     --name, --tag K=V, --param K=V, --eval-set, --note, --nested, --parent, --resume, --store,
-    --no-display; ``%%track_run --help`` explains them.
+    --durable, --no-display; ``%%track_run --help`` explains them.
     """
     raise InvalidValue(f"{LINE} must be the first line of its cell. The cell was not run.")

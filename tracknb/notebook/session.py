@@ -131,6 +131,7 @@ class Session:
             parent_run_id=options.parent,
             resume=options.resume,
             store=options.store,
+            durable=options.durable,
         )
 
     def _show_panel(self) -> None:

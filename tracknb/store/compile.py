@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tracknb.search import And, Comparison, Node, Not, Or, Order, Value
-from tracknb.store import schema
+from tracknb.store import functions, schema
 
 _RUN_COLUMNS: dict[str, sa.ColumnElement[Any]] = {
     "status": schema.runs.c.status,
@@ -25,10 +25,11 @@ _RUN_COLUMNS: dict[str, sa.ColumnElement[Any]] = {
 }
 _EXPERIMENT_COLUMNS: dict[str, sa.ColumnElement[Any]] = {
     "name": schema.experiments.c.name,
-    "experiment_id": sa.cast(schema.experiments.c.id, sa.Text),
+    "experiment_id": schema.experiments.c.id,
     "creation_time": schema.experiments.c.creation_time,
     "last_update_time": schema.experiments.c.last_update_time,
 }
+_AGGREGATES = ("min", "max", "count")
 _SOURCE_NAME_TAG = "mlflow.source.name"
 
 
@@ -42,25 +43,35 @@ def experiment_condition(node: Node) -> sa.ColumnElement[bool]:
     return _condition(node, _experiment_comparison)
 
 
-def run_order(orders: Sequence[Order]) -> list[sa.ColumnElement[Any]]:
-    """Return the order of runs: as asked, then the newest first, then by id.
+def ordered_runs(statement: sa.Select[Any], orders: Sequence[Order]) -> sa.Select[Any]:
+    """Return a selection of runs in order: as asked, then the newest first, then by id.
 
     Runs that lack a value come last in both directions, NaN just before them.
     """
     columns: list[sa.ColumnElement[Any]] = []
     for order in orders:
-        value, rank = _run_order_value(order)
+        if order.place == "attributes" and order.key != "source_name":
+            value = _RUN_COLUMNS[order.key]
+            rank = sa.case((value.is_(None), 1), else_=0)
+        else:
+            table, having = _rows_of(order.place, order.key, fresh=True)
+            # A join reads the sorted values once; a subquery in ORDER BY would run for every row.
+            statement = statement.outerjoin(table, sa.and_(table.c.run == schema.runs.c.id, having))
+            value = table.c.value
+            rank = sa.case((table.c.run.is_(None), 2), (value.is_(None), 1), else_=0)
         columns += [rank, value.desc() if order.descending else value.asc()]
-    return [*columns, schema.runs.c.start_time.desc(), schema.runs.c.run_id]
+    return statement.order_by(*columns, schema.runs.c.start_time.desc(), schema.runs.c.run_id)
 
 
 def experiment_order(orders: Sequence[Order]) -> list[sa.ColumnElement[Any]]:
-    """Return the order of experiments: as asked, then the last changed first."""
+    """Return the order of experiments: as asked, then the newest first."""
     columns: list[sa.ColumnElement[Any]] = []
     for order in orders:
         value = _EXPERIMENT_COLUMNS[order.key] if order.place == "attributes" else _experiment_tag(order.key)
         columns += [sa.case((value.is_(None), 1), else_=0), value.desc() if order.descending else value.asc()]
-    return [*columns, schema.experiments.c.last_update_time.desc(), schema.experiments.c.id.desc()]
+    if not orders:
+        return [schema.experiments.c.creation_time.desc(), schema.experiments.c.id.asc()]
+    return [*columns, schema.experiments.c.id.desc()]
 
 
 def _condition(node: Node, compare: Any) -> sa.ColumnElement[bool]:
@@ -86,25 +97,48 @@ def _run_comparison(node: Comparison) -> sa.ColumnElement[bool]:
     column: sa.ColumnElement[Any] = table.c.value
     if node.place == "metrics":
         condition = _compared_metric(column, node.operator, node.value)
+        base, _, aggregate = node.key.rpartition(".")
+        if base and aggregate in _AGGREGATES:
+            literal = schema.runs.c.id.in_(sa.select(table.c.run).where(having, condition))
+            return sa.or_(literal, _compared_aggregate(base, aggregate, node))
     elif node.place == "params" and _is_number(node.value):
-        condition = _compared(_as_number(column), node.operator, node.value)
+        condition = _compared(functions.as_number(column), node.operator, node.value)
+    elif node.operator == "=":
+        condition = functions.equals(column, node.value)
     else:
         condition = _compared(column, node.operator, node.value)
     return schema.runs.c.id.in_(sa.select(table.c.run).where(having, condition))
 
 
-def _rows_of(place: str, key: str) -> tuple[sa.Table, sa.ColumnElement[bool]]:
+def _compared_aggregate(base: str, aggregate: str, node: Comparison) -> sa.ColumnElement[bool]:
+    """Compare the lowest, the highest or the number of a metric's values, where no metric has the whole name."""
+    table = schema.latest_metrics
+    known = sa.exists().where(schema.metric_keys.c.name == node.key)
+    number = sa.select(schema.metric_keys.c.id).where(schema.metric_keys.c.name == base).scalar_subquery()
+    # Where there is only NaN, there is no lowest and no highest value.
+    there = table.c[aggregate].is_not(None)
+    rows = sa.select(table.c.run).where(
+        table.c["key"] == number, there, _compared(table.c[aggregate], node.operator, node.value)
+    )
+    return sa.and_(sa.not_(known), schema.runs.c.id.in_(rows))
+
+
+def _rows_of(place: str, key: str, *, fresh: bool = False) -> tuple[sa.FromClause, sa.ColumnElement[bool]]:
+    """Return the table of a place and which of its rows have a key; ``fresh`` gives it a name of its own."""
+    known = {"metrics": schema.latest_metrics, "params": schema.params}.get(place, schema.tags)
+    table: sa.FromClause = known.alias() if fresh else known
     if place == "metrics":
         number = sa.select(schema.metric_keys.c.id).where(schema.metric_keys.c.name == key).scalar_subquery()
-        return schema.latest_metrics, schema.latest_metrics.c.key == number
-    if place == "params":
-        return schema.params, schema.params.c.key == key
-    return schema.tags, schema.tags.c.key == (key if place == "tags" else _SOURCE_NAME_TAG)
+        return table, table.c["key"] == number
+    return table, table.c["key"] == (_SOURCE_NAME_TAG if place == "attributes" else key)
 
 
 def _experiment_comparison(node: Comparison) -> sa.ColumnElement[bool]:
     if node.place == "attributes":
-        return _compared(_EXPERIMENT_COLUMNS[node.key], node.operator, node.value)
+        column = _EXPERIMENT_COLUMNS[node.key]
+        if node.key == "experiment_id":
+            return _compared_id(column, node.operator, node.value)
+        return _compared(column, node.operator, node.value)
     table = schema.experiment_tags
     rows = sa.select(table.c.experiment).where(table.c.key == node.key)
     if node.operator == "IS NULL":
@@ -112,6 +146,14 @@ def _experiment_comparison(node: Comparison) -> sa.ColumnElement[bool]:
     if node.operator != "IS NOT NULL":
         rows = rows.where(_compared(table.c.value, node.operator, node.value))
     return schema.experiments.c.id.in_(rows)
+
+
+def _compared_id(column: sa.ColumnElement[Any], operator: str, value: Value) -> sa.ColumnElement[bool]:
+    """Compare an id that is a text outside and a number inside: '01' is experiment 1."""
+    if operator in ("LIKE", "ILIKE"):
+        return _compared(sa.cast(column, sa.Text), operator, value)
+    numbers = [int(item) if isinstance(item, str) and item.isdecimal() else -1 for item in _several(value)]
+    return _compared(column, operator, tuple(numbers) if isinstance(value, tuple) else numbers[0])
 
 
 def _experiment_tag(key: str) -> sa.ScalarSelect[Any]:
@@ -134,10 +176,9 @@ def _compared(column: sa.ColumnElement[Any], operator: str, value: Value) -> sa.
         case "IS NOT NULL":
             return column.is_not(None)
         case "LIKE":
-            return column.op("GLOB", is_comparison=True)(_glob(str(value)))
+            return functions.like(column, str(value))
         case "ILIKE":
-            # SQLite's LIKE does not tell A from a.
-            return column.op("LIKE", is_comparison=True)(value)
+            return functions.ilike(column, str(value))
     return column.op(operator, is_comparison=True)(value)
 
 
@@ -163,33 +204,3 @@ def _several(value: Value) -> tuple[float | str | None, ...]:
 def _is_number(value: Value) -> bool:
     first = value[0] if isinstance(value, tuple) else value
     return isinstance(first, float)
-
-
-def _as_number(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """Return a param's text as a number; NULL where it is none, which compares with nothing."""
-    is_number = sa.func.json_type(column).in_(("integer", "real"))
-    return sa.case(
-        (sa.func.json_valid(column) == 1, sa.case((is_number, sa.cast(column, sa.Double)))),
-        else_=None,
-    )
-
-
-def _glob(pattern: str) -> str:
-    """Return a LIKE pattern as GLOB: SQLite's only match that tells A from a."""
-    swapped = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
-    return "".join(swapped.get(character, character) for character in pattern)
-
-
-def _run_order_value(order: Order) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
-    """Return what to sort by, and the rank that puts missing values last."""
-    if order.place == "attributes" and order.key != "source_name":
-        column = _RUN_COLUMNS[order.key]
-        return column, sa.case((column.is_(None), 1), else_=0)
-    table, having = _rows_of(order.place, order.key)
-    own = sa.select(table.c.value).where(having, table.c.run == schema.runs.c.id).scalar_subquery()
-    rank = (
-        sa.select(sa.case((table.c.value.is_(None), 1), else_=0))
-        .where(having, table.c.run == schema.runs.c.id)
-        .scalar_subquery()
-    )
-    return own, sa.func.coalesce(rank, 2)

@@ -3,27 +3,95 @@
 Inside, runs, experiments and metric keys are small integers; MLflow's text ids
 stand once, in ``runs.run_id`` and ``experiments.id``. The views ``metric_points``
 and ``latest_metric_values`` spell run id and key out for people.
+
+The same tables serve SQLite, PostgreSQL and MySQL. A change of them is a new number
+here and a revision in ``upgrades``.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import math
+import sys
+from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 # "tnb1" in ASCII: the mark by which we know our own file.
 APPLICATION_ID: Final = 0x746E6231
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 metadata = sa.MetaData()
+
+
+class MetricValue(sa.types.TypeDecorator[float]):
+    """A 64-bit float: NULL is NaN, which SQLite and MySQL do not keep.
+
+    MySQL keeps no infinities either: there they are the greatest float, which as a value
+    of its own is refused before it gets here.
+    """
+
+    impl = sa.Double
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: sa.Dialect) -> float | None:
+        """Return what is stored for a value."""
+        return to_stored(value, dialect.name)
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Any:
+        """Return what turns a stored value into the one that was logged; nothing to do but on MySQL."""
+        return from_mysql if dialect.name == "mysql" else None
+
+
+def to_stored(value: float | None, dialect: str) -> float | None:
+    """Return what a database keeps for a metric's value."""
+    if value is None or value != value:
+        return None
+    if dialect == "mysql" and math.isinf(value):
+        return math.copysign(sys.float_info.max, value)
+    return value
+
+
+def from_mysql(value: float | None) -> float | None:
+    """Return the value that was logged for what MySQL kept."""
+    if value is not None and abs(value) == sys.float_info.max:
+        return math.copysign(math.inf, value)
+    return value
+
+
+def _text(length: int | None = None) -> sa.types.TypeEngine[str]:
+    """Return a text that every database compares and sorts byte by byte.
+
+    SQLite has no use for a length. MySQL's collation is a matter of its server's kind;
+    ``server.py`` sets it.
+    """
+    of_mysql = mysql.MEDIUMTEXT() if length is None else mysql.VARCHAR(length)
+    sorted_by_byte = sa.Text(collation="C") if length is None else sa.String(length, collation="C")
+    return sa.Text().with_variant(of_mysql, "mysql").with_variant(sorted_by_byte, "postgresql")
+
+
+# PostgreSQL refuses an index row above 2,700 bytes and MySQL one above 3,072, so the
+# indexes of values hold their beginning there.
+VALUE_PREFIX: Final = 200
+
+
+def _value_indexes(table: str) -> tuple[sa.Index, sa.Index]:
+    whole = sa.Index(f"{table}_by_value", "key", "value", "run", mysql_length={"value": VALUE_PREFIX})
+    beginning = sa.Index(f"{table}_by_value", "key", sa.text(f"left(value, {VALUE_PREFIX})"), "run")
+    return whole.ddl_if(callable_=_is_not_postgresql), beginning.ddl_if(dialect="postgresql")
+
+
+def _is_not_postgresql(*_: Any, dialect: sa.Dialect, **__: Any) -> bool:
+    return dialect.name != "postgresql"
+
 
 experiments = sa.Table(
     "experiments",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("name", sa.Text, nullable=False, unique=True),
-    sa.Column("artifact_location", sa.Text, nullable=False),
-    sa.Column("lifecycle_stage", sa.Text, nullable=False),
+    sa.Column("name", _text(500), nullable=False, unique=True),
+    sa.Column("artifact_location", _text(), nullable=False),
+    sa.Column("lifecycle_stage", _text(32), nullable=False),
     sa.Column("creation_time", sa.BigInteger, nullable=False),
     sa.Column("last_update_time", sa.BigInteger, nullable=False),
 )
@@ -32,8 +100,8 @@ experiment_tags = sa.Table(
     "experiment_tags",
     metadata,
     sa.Column("experiment", sa.ForeignKey("experiments.id"), primary_key=True),
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("key", _text(250), primary_key=True),
+    sa.Column("value", _text(), nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -43,23 +111,25 @@ runs = sa.Table(
     "runs",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("run_id", sa.Text, nullable=False, unique=True),
+    sa.Column("run_id", _text(64), nullable=False, unique=True),
     sa.Column("experiment", sa.ForeignKey("experiments.id"), nullable=False),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("user_id", sa.Text, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("name", _text(500), nullable=False),
+    sa.Column("user_id", _text(500), nullable=False),
+    sa.Column("status", _text(32), nullable=False),
     sa.Column("start_time", sa.BigInteger, nullable=False),
     sa.Column("end_time", sa.BigInteger),
-    sa.Column("lifecycle_stage", sa.Text, nullable=False),
-    sa.Column("artifact_uri", sa.Text, nullable=False),
+    sa.Column("lifecycle_stage", _text(32), nullable=False),
+    sa.Column("artifact_uri", _text(), nullable=False),
     sa.Column("deleted_time", sa.BigInteger),
-    sa.Column("lease_host", sa.Text),
-    sa.Column("lease_boot", sa.Text),
+    sa.Column("lease_host", _text(255)),
+    sa.Column("lease_boot", _text(255)),
     sa.Column("lease_pid", sa.Integer),
-    sa.Column("lease_process_start", sa.Text),
+    sa.Column("lease_process_start", _text(255)),
     sa.Column("heartbeat", sa.BigInteger),
     # A search's default page: newest first within an experiment.
     sa.Index("runs_by_experiment", "experiment", "start_time", "id"),
+    # The same page over all experiments.
+    sa.Index("runs_by_start_time", "start_time"),
     # Settling looks for what is still open; partial would not be portable.
     sa.Index("runs_by_status", "status"),
 )
@@ -68,10 +138,10 @@ params = sa.Table(
     "params",
     metadata,
     sa.Column("run", sa.ForeignKey("runs.id"), primary_key=True),
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("key", _text(250), primary_key=True),
+    sa.Column("value", _text(), nullable=False),
     # A filter such as params.model = 'ridge' starts from here.
-    sa.Index("params_by_value", "key", "value", "run"),
+    *_value_indexes("params"),
     sqlite_with_rowid=False,
 )
 
@@ -79,10 +149,10 @@ tags = sa.Table(
     "tags",
     metadata,
     sa.Column("run", sa.ForeignKey("runs.id"), primary_key=True),
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("key", _text(250), primary_key=True),
+    sa.Column("value", _text(), nullable=False),
     # A filter such as tags.stage = 'candidate' starts from here.
-    sa.Index("tags_by_value", "key", "value", "run"),
+    *_value_indexes("tags"),
     sqlite_with_rowid=False,
 )
 
@@ -91,12 +161,14 @@ metric_keys = sa.Table(
     "metric_keys",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("name", _text(250), nullable=False, unique=True),
 )
 
-# Clustered by run, key and step: a curve is one contiguous read. ``point`` is the
-# writer's number (upper half) and its count (lower half), so two equal points are two
-# rows. NULL is NaN: SQLite keeps no NaN, and a missing point has no row at all.
+# Clustered by run, key and step: a curve is one contiguous read. ``point`` tells points of
+# one step apart: 0 where a step is higher than all before it (which costs no byte), else the
+# point's place among all of its metric. ``elapsed`` is milliseconds since the run's
+# start_time: three or four bytes where the date takes six. NULL is NaN: SQLite keeps no
+# NaN, and a missing point has no row at all.
 metrics = sa.Table(
     "metrics",
     metadata,
@@ -104,8 +176,8 @@ metrics = sa.Table(
     sa.Column("key", sa.ForeignKey("metric_keys.id"), primary_key=True),
     sa.Column("step", sa.BigInteger, primary_key=True),
     sa.Column("point", sa.BigInteger, primary_key=True),
-    sa.Column("timestamp", sa.BigInteger, nullable=False),
-    sa.Column("value", sa.Double),
+    sa.Column("elapsed", sa.BigInteger, nullable=False),
+    sa.Column("value", MetricValue),
     sqlite_with_rowid=False,
 )
 
@@ -117,16 +189,38 @@ latest_metrics = sa.Table(
     metadata,
     sa.Column("run", sa.ForeignKey("runs.id"), primary_key=True),
     sa.Column("key", sa.ForeignKey("metric_keys.id"), primary_key=True),
-    sa.Column("value", sa.Double),
+    sa.Column("value", MetricValue),
     sa.Column("timestamp", sa.BigInteger, nullable=False),
     sa.Column("step", sa.BigInteger, nullable=False),
     sa.Column("count", sa.BigInteger, nullable=False),
-    sa.Column("min", sa.Double),
+    sa.Column("min", MetricValue),
     sa.Column("min_step", sa.BigInteger),
-    sa.Column("max", sa.Double),
+    sa.Column("max", MetricValue),
     sa.Column("max_step", sa.BigInteger),
     # A filter such as metrics.rmse < 4 starts from here.
     sa.Index("latest_metrics_by_value", "key", "value", "run"),
+    sqlite_with_rowid=False,
+)
+
+# A summary per 1,000 points of a metric, in the order of their arrival, so that a chart of
+# a million points reads a thousand rows. Only metrics that passed 1,000 points have any.
+# NaN: as in ``metrics``.
+metric_blocks = sa.Table(
+    "metric_blocks",
+    metadata,
+    sa.Column("run", sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("key", sa.ForeignKey("metric_keys.id"), primary_key=True),
+    sa.Column("block", sa.Integer, primary_key=True),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    *(
+        column
+        for name in ("first", "min", "max", "last")
+        for column in (
+            sa.Column(f"{name}_step", sa.BigInteger),
+            sa.Column(f"{name}_time", sa.BigInteger),
+            sa.Column(f"{name}_value", MetricValue),
+        )
+    ),
     sqlite_with_rowid=False,
 )
 
@@ -136,15 +230,19 @@ writers = sa.Table(
     "writers",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("uuid", sa.Text, nullable=False, unique=True),
+    sa.Column("uuid", _text(64), nullable=False, unique=True),
     sa.Column("committed", sa.BigInteger, nullable=False),
 )
 
 VIEWS: Final = (
     """CREATE VIEW metric_points AS
-    SELECT r.run_id, k.name AS key, m.step, m.timestamp, m.value
-    FROM metrics AS m JOIN runs AS r ON r.id = m.run JOIN metric_keys AS k ON k.id = m.key""",
+    SELECT r.run_id, k.name AS "key", m.step, r.start_time + m.elapsed AS timestamp, m.value
+    FROM metrics AS m JOIN runs AS r ON r.id = m.run JOIN metric_keys AS k ON m."key" = k.id""",
     """CREATE VIEW latest_metric_values AS
-    SELECT r.run_id, k.name AS key, m.value, m.timestamp, m.step, m.count, m.min, m.min_step, m.max, m.max_step
-    FROM latest_metrics AS m JOIN runs AS r ON r.id = m.run JOIN metric_keys AS k ON k.id = m.key""",
+    SELECT r.run_id, k.name AS "key", m.value, m.timestamp, m.step, m.count, m.min, m.min_step, m.max, m.max_step
+    FROM latest_metrics AS m JOIN runs AS r ON r.id = m.run JOIN metric_keys AS k ON m."key" = k.id""",
 )
+
+# A server has no place for SQLite's application_id and user_version; this is its own.
+server_metadata = sa.MetaData()
+store_version = sa.Table("store_version", server_metadata, sa.Column("version", sa.Integer, nullable=False))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from tracknb.entities import ATTEMPT_TAG, CELL_GROUP_TAG, SOURCE_NAME_TAG, Run, evaluation_sets
@@ -296,12 +297,10 @@ def runs_frame(runs: Sequence[Run]) -> pd.DataFrame:
         "start_time": utc([info.start_time for info in infos]),
         "end_time": utc([info.end_time for info in infos]),
     }
-    for key in dict.fromkeys(key for run in runs for key in run.data.metrics):
-        data[f"metrics.{key}"] = pd.Series([run.data.metrics.get(key) for run in runs], dtype="float64")
-    for place in ("params", "tags"):
+    for place, kind in (("metrics", "float64"), ("params", object), ("tags", object)):
         held = [getattr(run.data, place) for run in runs]
-        for key in dict.fromkeys(key for mapping in held for key in mapping):
-            data[f"{place}.{key}"] = pd.Series([mapping.get(key) for mapping in held], dtype=object)
+        for key in dict.fromkeys(chain.from_iterable(held)):
+            data[f"{place}.{key}"] = pd.Series([mapping.get(key) for mapping in held], dtype=kind)
     return pd.DataFrame(data)
 
 

@@ -1,0 +1,94 @@
+"""What MLflow's tracking has and tracknb not yet, with the reason; each is a test that is expected to fail.
+
+A gap that is closed makes its test pass, and that fails the run until its line here is gone.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.differential.corpus import CASES
+
+_DATASETS: Final = "datasets are not logged yet"
+_TABLES: Final = "tables are not logged yet"
+_IMAGES: Final = "images are not logged yet"
+_SYSTEM: Final = "no system metrics are sampled yet"
+_ASYNC: Final = "nothing is logged asynchronously, so nothing is flushed; the names are missing"
+_STREAMS: Final = "streams are not logged yet"
+
+NOT_YET_THERE: Final = {
+    "module.disable_system_metrics_logging": _SYSTEM,
+    "module.enable_system_metrics_logging": _SYSTEM,
+    "module.set_system_metrics_node_id": _SYSTEM,
+    "module.set_system_metrics_samples_before_logging": _SYSTEM,
+    "module.set_system_metrics_sampling_interval": _SYSTEM,
+    "module.flush_artifact_async_logging": _ASYNC,
+    "module.flush_async_logging": _ASYNC,
+    "module.load_table": _TABLES,
+    "module.log_table": _TABLES,
+    "client.load_table": _TABLES,
+    "client.log_table": _TABLES,
+    "module.log_image": _IMAGES,
+    "client.log_image": _IMAGES,
+    "module.log_input": _DATASETS,
+    "module.log_inputs": _DATASETS,
+    "client.log_inputs": _DATASETS,
+    "module.log_stream": _STREAMS,
+    "client.log_stream": _STREAMS,
+}
+_PARAMETERS: Final = {
+    "module.create_experiment": "trace_location: there are no traces",
+    "module.set_experiment": "trace_location: there are no traces",
+    "module.log_metric": "model_id and dataset: there are no logged models",
+    "module.log_metrics": "model_id and dataset: there are no logged models",
+    "client.log_metric": "synchronous, model_id and datasets",
+    "client.log_batch": "synchronous",
+    "client.log_param": "synchronous",
+    "client.set_tag": "synchronous",
+    "client.download_artifacts": "dst_path",
+}
+_SCRIPTS: Final = {
+    "a_run_that_is_not_there_or_deleted_cannot_be_resumed": "a deleted run can be resumed",
+    "the_environment_names_the_run": "MLFLOW_RUN_ID is read late",
+    "a_description_that_the_tag_contradicts": "the description wins without a word",
+    "a_batch_of_everything": "entities.Param and lists of entities",
+    "searching_experiments_by_the_fluent_call": "it returns a page, which is no plain list",
+    "a_deleted_run_takes_nothing": "a deleted run can be logged to",
+    "the_user_of_a_run_made_by_the_client": "the client fills in the user",
+    "entities_turn_into_dictionaries": "to_dictionary",
+    "names_in_the_entities": "names that code imports from entities",
+    "statuses_as_words": "RunStatus.to_string",
+    "errors_are_caught_as_mlflows": "the module exceptions",
+    "modules_that_code_imports_from": "the modules tracking, artifacts, data",
+    "an_experiment_name_that_is_not_there_in_a_search": "a name that nobody has is an error that suggests another",
+    "artifacts_are_downloaded_by_the_module": "the module artifacts",
+    "artifacts_are_read_by_the_module": "the module artifacts",
+    "a_download_by_the_client_to_a_folder": "dst_path",
+    "tables": _TABLES,
+    "images": _IMAGES,
+    "images_by_step": _IMAGES,
+    "a_dataset_from_pandas": _DATASETS,
+    "a_dataset_from_numpy": _DATASETS,
+    "the_same_dataset_twice": _DATASETS,
+    "several_datasets": _DATASETS,
+}
+# MLflow refuses these filters as well.
+_REFUSED_BY_BOTH: Final = (
+    "datasets.profile = 'x'",
+    "datasets.source = 'x'",
+    "datasets.name > 'a'",
+    "datasets.name = 5",
+    "datasets.name IS NULL",
+)
+
+
+def reasons() -> dict[str, str]:
+    """Return why a test is expected to fail, by its name and its parameters."""
+    found = {"test_everything_could_be_logged": _DATASETS}
+    found |= {f"test_a_call_takes_mlflows_parameters {call}": why for call, why in _PARAMETERS.items()}
+    found |= {f"test_a_script_sees_what_it_sees_under_mlflow {name}": why for name, why in _SCRIPTS.items()}
+    for case in CASES:
+        text = case.filter or ""
+        if text.startswith(("dataset.name = ", "datasets.")) and text not in _REFUSED_BY_BOTH:
+            found[f"test_a_search_finds_what_mlflow_finds {case}"] = _DATASETS
+    return found

@@ -1,0 +1,1 @@
+"""The revisions, named ``schema_NUMBER_what_changed``."""
