@@ -117,6 +117,18 @@ class StoreLocked(StoreError, TimeoutError):
     http_status = 503
 
 
+class NestedCall(StoreLocked):
+    """A signal handler or a finalizer writes in the middle of another write of its own thread."""
+
+    @classmethod
+    def within(cls, shown: str, kept: str) -> NestedCall:
+        """Return the error for a store, and what becomes of the call."""
+        return cls(
+            f"{shown} is being written by the call that this one interrupted (a signal handler, or a finalizer). "
+            f"{kept} when that call has returned."
+        )
+
+
 class StoreFull(StoreError, OSError):
     """No room is left where the store lives."""
 

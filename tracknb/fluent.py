@@ -51,7 +51,7 @@ from tracknb.entities import (
     RunStatus,
     ViewType,
 )
-from tracknb.errors import InvalidValue, NoActiveRun, NotFound, TracknbError
+from tracknb.errors import InvalidValue, NestedCall, NoActiveRun, NotFound, TracknbError
 from tracknb.live import CURVE_LIMIT, LiveRun, LiveSeries, Progress
 
 if TYPE_CHECKING:
@@ -610,12 +610,16 @@ def _end(opened: _Open, status: str, error: str | None = None, traceback: str | 
         # The end of a traceback holds the error; its middle can be a thousand frames.
         tags[TRACEBACK_TAG] = traceback[-_TRACEBACK_LIMIT:]
     _state.unended[run_id] = _Ending(opened, str(status), live.end_time, tags)
-    _store_ends()
+    try:
+        _store_ends()
+        if not _state.open:
+            opened.client.retire()
+    except NestedCall:
+        # In a signal handler, in the middle of a commit: a thread waits until that is over.
+        threading.Thread(target=_store_ends, name="tracknb-end", daemon=True).start()
     _offer()
     if opened.durable and not any(item.durable for item in _state.open.values()):
         opened.client.set_durable(config.is_durable())
-    if not _state.open:
-        opened.client.retire()
 
 
 def _store_ends() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sqlite3
@@ -256,25 +257,107 @@ def test_a_refused_end_does_not_replace_the_users_own_exception(locked):
     assert "ZeroDivisionError" in tracknb.get_run(run_ids[0]).data.tags["tracknb.error"]
 
 
-def test_a_finalizer_may_log_in_the_middle_of_a_logging_call(store):
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_finalizer_may_log_in_the_middle_of_a_logging_call(store, durable):
+    gone = []
+
     class Meter:
         def __init__(self):
             self.me = self
 
         def __del__(self):
             tracknb.log_metric("meter", 1.0)
+            tracknb.log_metrics({"x": 1.0, "y": 2.0})
+            gone.append(1)
 
-    with tracknb.start_run() as run:
-        for step in range(5_000):
+    steps = 500 if durable else 5_000
+    with tracknb.start_run(durable=durable) as run:
+        for step in range(steps):
             Meter()
             tracknb.log_metric("loss", float(step), step=step)
             tracknb.log_metrics({"a": 1.0, "b": 2.0}, step=step)
-        import gc
-
-        gc.collect()
+        while len(gone) < steps:
+            # Another thread may just be collecting.
+            gc.collect()
 
     counts = {key: found.count for key, found in tracknb.MlflowClient().metric_summaries(run.info.run_id).items()}
-    assert counts == {"meter": 5_000, "loss": 5_000, "a": 5_000, "b": 5_000}
+    assert counts == dict.fromkeys(("meter", "x", "y", "loss", "a", "b"), steps)
+
+
+INTERRUPTED = """
+import os, signal, sys
+import tracknb
+
+tracknb.set_tracking_uri(sys.argv[1])
+logged = {"handler": 0, "loss": 0, "pair": 0}
+
+def handler(*_):
+    number = logged["handler"]
+    tracknb.log_metric("handler", float(number), step=number)
+    tracknb.log_metrics({"handler_a": float(number), "handler_b": float(number)}, step=number)
+    logged["handler"] += 1
+    if number % 16 == 0:
+        try:
+            tracknb.flush()
+        except tracknb.errors.StoreLocked:
+            pass
+
+with tracknb.start_run() as run:
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0003)
+    while logged["handler"] < 2_000:
+        step = logged["loss"]
+        tracknb.log_metric("loss", float(step), step=step)
+        tracknb.log_metrics({"a": 1.0, "b": 2.0}, step=step)
+        logged["loss"] += 1
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    if "--die" in sys.argv:
+        print(run.info.run_id, logged["handler"], logged["loss"], flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+print(run.info.run_id, logged["handler"], logged["loss"])
+"""
+
+
+@pytest.mark.parametrize("end", ["", "--die"])
+def test_calls_of_a_signal_handler_within_logging_calls_are_kept_like_all_others(store, end):
+    process = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, store, end], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert process.returncode == (-signal.SIGKILL if end else 0), process.stderr
+    run_id, handled, logged = process.stdout.split()
+
+    counts = {key: found.count for key, found in tracknb.MlflowClient().metric_summaries(run_id).items()}
+    by_handler = dict.fromkeys(("handler", "handler_a", "handler_b"), int(handled))
+    assert counts == by_handler | dict.fromkeys(("loss", "a", "b"), int(logged))
+
+
+def test_a_run_may_be_ended_by_a_signal_handler_in_the_middle_of_a_logging_call(store):
+    code = """
+import os, signal, sys, threading, time
+import tracknb
+
+def on_term(*_):
+    tracknb.log_metric("preempted", 1.0)
+    tracknb.end_run("KILLED")
+    sys.exit(3)
+
+tracknb.set_tracking_uri(sys.argv[1])
+signal.signal(signal.SIGTERM, on_term)
+run = tracknb.start_run()
+print(run.info.run_id, flush=True)
+threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+step = 0
+while True:
+    tracknb.log_metric("loss", 0.5, step=step)
+    step += 1
+"""
+    for _ in range(4):
+        process = subprocess.run(
+            [sys.executable, "-c", code, store], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert process.returncode == 3, process.stderr
+        found = tracknb.get_run(process.stdout.strip())
+        assert (found.info.status, found.data.metrics["preempted"]) == ("KILLED", 1.0)
 
 
 def test_a_signal_handler_that_writes_in_the_middle_of_a_write_is_refused_at_once(store):

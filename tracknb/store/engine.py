@@ -46,6 +46,10 @@ class Engine(ABC):
     def exists(self) -> bool:
         """Tell whether a store is there, without making one."""
 
+    def is_writing_here(self) -> bool:
+        """Tell whether this very thread is in the middle of a write that lets no other in."""
+        return False
+
     @abstractmethod
     def hold_still(self) -> bool:
         """Begin no write until ``go_on``, because this process is about to fork; tells whether to call it."""

@@ -13,9 +13,11 @@ written in the ordinary way.
 While the store cannot be written the points stay in the file, which is then read again:
 memory holds 10,000 of them at most.
 
-An interrupt may come between any two steps. So a number is taken before its record is
-written (a gap is harmless, a number used twice is not), and whatever could leave the
-queue in doubt falls back to reading the file.
+A signal handler or a finalizer may come in wherever something is called or made, raise,
+or log by itself. So a point takes its number and its place in the queue in one step, then
+its place in the file, and only then is written: a call within another one finds
+everything as between two calls. Whatever could leave the queue in doubt falls back to
+reading the file.
 """
 
 from __future__ import annotations
@@ -54,6 +56,7 @@ _PAGE: Final = 4 << 10
 # What a file system answers that reserves no room.
 _NO_RESERVING: Final = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV, errno.ENOSYS)
 _CHUNK_BYTES: Final = 1 << 20
+_PAUSE_SECONDS: Final = 0.005
 
 _POINT: Final = struct.Struct("<cxxxIqqdQ")
 _SERIES: Final = struct.Struct("<cxxxII")
@@ -62,6 +65,7 @@ _SERIES: Final = struct.Struct("<cxxxII")
 _EPOCH: Final = struct.Struct("<cxxxI")
 _CHECK: Final = struct.Struct("<I")
 _POINT_BYTES: Final = _POINT.size + _CHECK.size
+_RECORD: Final = struct.Struct(f"{_POINT_BYTES}s")
 
 
 # A point on its way: (step, timestamp in ms, value, number), so that the order of tuples is
@@ -88,13 +92,14 @@ Commit = Callable[[Batch], Collection[str]]
 class Series:
     """One metric of one run, as a spool knows it: where a training loop's calls end up."""
 
-    __slots__ = ("_epoch", "_index", "_pending", "_spool", "key", "run_id")
+    __slots__ = ("_epoch", "_index", "_is_dirty", "_pending", "_spool", "key", "run_id")
 
     def __init__(self, spool: Spool, run_id: str, key: str) -> None:
         self.run_id = run_id
         self.key = key
         self._spool = spool
         self._pending: list[Point] = []
+        self._is_dirty = False
         self._index = 0
         self._epoch = -1
 
@@ -107,6 +112,7 @@ class Series:
         _pack: Callable[..., bytes] = _POINT.pack,
         _check: Callable[..., bytes] = _CHECK.pack,
         _crc32: Callable[[bytes, int], int] = zlib.crc32,
+        _put: Callable[..., None] = _RECORD.pack_into,
     ) -> Point:
         """Keep a point; it is safe from the death of the process on return.
 
@@ -121,21 +127,26 @@ class Series:
         with spool._lock:
             if self._epoch != spool._epoch:
                 spool._announce(self)
-            spool._number = number = spool._number + 1
-            record = _pack(b"P", self._index, step, timestamp, value, number)
-            record += _check(_crc32(record, spool._salt))
+            while True:
+                number = spool._number + 1
+                record = _pack(b"P", self._index, step, timestamp, value, number)
+                record += _check(_crc32(record, spool._salt))
+                point = (step, timestamp, value, number)
+                if spool._number < number:
+                    break
+            spool._number = number
+            if not spool._spilled:
+                self._pending.append(point)
+                if not self._is_dirty:
+                    self._is_dirty = True
+                    spool._dirty.append(self)
             begin = spool._at
             end = begin + _POINT_BYTES
             if end <= spool._room:
-                spool._map[begin:end] = record  # type: ignore[index]
                 spool._at = end
+                _put(spool._map, begin, record)
             else:
-                spool._write(record)
-            point = (step, timestamp, value, number)
-            if not spool._spilled:
-                if not self._pending:
-                    spool._dirty.append(self)
-                self._pending.append(point)
+                spool._write_queued(record, [(self, point)])
             if spool.durable:
                 spool._sync()
         if not spool._awake:
@@ -157,14 +168,25 @@ class Spool:
     commit
         Puts a batch into the store in one transaction, skipping what it already has; returns
         the runs that are not there.
+    is_writing_here
+        Tells whether this thread is in the middle of a write to the store.
     durable
         Whether every point is on the disk, not only in the system's cache, on return.
     """
 
-    def __init__(self, base: Path, shown: str, commit: Commit, *, durable: bool = False) -> None:
+    def __init__(
+        self,
+        base: Path,
+        shown: str,
+        commit: Commit,
+        *,
+        is_writing_here: Callable[[], bool] = lambda: False,
+        durable: bool = False,
+    ) -> None:
         self._base = base
         self._shown = shown
         self._commit = commit
+        self._is_writing_here = is_writing_here
         self.durable = durable
         self._epoch = 0
         self._begin()
@@ -203,8 +225,7 @@ class Spool:
         if self._fd >= 0:
             self._unmap()
             os.close(self._fd)
-        for series in (*self._known.values(), *self._dirty):
-            series._pending = []
+        self._empty_queue()
         known = self._known
         self._begin()
         # The handles stay valid: a worker goes on logging by those it inherited.
@@ -240,21 +261,25 @@ class Spool:
             return
         handles = [self.series(run_id, key) for key, _, _, _ in points]
         with self._lock:
-            records = []
-            kept = []
-            number = self._number
-            for series, (_, value, step, timestamp) in zip(handles, points, strict=True):
-                if series._epoch != self._epoch:
-                    self._announce(series)
-                number += 1
-                record = _POINT.pack(b"P", series._index, step, timestamp, value, number)
-                records.append(record + _CHECK.pack(zlib.crc32(record, self._salt)))
-                kept.append((series, (step, timestamp, value, number)))
+            while True:
+                first = number = self._number
+                records = []
+                kept = []
+                for series, (_, value, step, timestamp) in zip(handles, points, strict=True):
+                    if series._epoch != self._epoch:
+                        self._announce(series)
+                    number += 1
+                    record = _POINT.pack(b"P", series._index, step, timestamp, value, number)
+                    records.append(_framed(record, self._salt))
+                    kept.append((series, (step, timestamp, value, number)))
+                written = b"".join(records)
+                if self._number == first:
+                    break
             self._number = number
-            self._write(b"".join(records))
             if not self._spilled:
                 # One step, so that an interrupt leaves the call's points in or out, all of them.
                 self._groups.append(kept)
+            self._write_queued(written, kept)
             if self.durable:
                 self._sync()
         if not self._awake:
@@ -269,30 +294,52 @@ class Spool:
         if self._fd < 0:
             self._open()
         if self._at == 0:
-            self._salt = int.from_bytes(os.urandom(4), "little")
-            record = _EPOCH.pack(b"E", self._salt)
-            self._write(record + _CHECK.pack(zlib.crc32(record)))
+            salt = int.from_bytes(os.urandom(4), "little")
+            self._write(_framed(_EPOCH.pack(b"E", salt), 0), salt)
         body = f"{series.run_id}\n{series.key}".encode()
         index, self._announced = self._announced, self._announced + 1
-        record = _SERIES.pack(b"S", index, len(body)) + body
-        self._write(record + _CHECK.pack(zlib.crc32(record, self._salt)))
+        self._write(_framed(_SERIES.pack(b"S", index, len(body)) + body, self._salt))
         series._index, series._epoch = index, self._epoch
         self._known.setdefault((series.run_id, series.key), series)
 
-    def _write(self, data: bytes) -> None:
-        """Put a record at the end; nothing of it counts if this raises, for the next one goes over it."""
-        end = self._at + len(data)
+    def _write_queued(self, record: bytes, kept: list[tuple[Series, Point]]) -> None:
+        """Write points that are in the queue; if that fails they are taken out of it."""
         try:
-            if 0 <= self._room < end:
-                self._grow(end)
-            if end <= self._room and self._map is not None:
-                self._map[self._at : end] = data
-            elif _write_at(self._fd, data, self._at) != len(data):
-                # A disk that takes a part has no room for the rest.
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._write(record)
+        except errors.TracknbError:
+            if kept in self._groups:
+                self._groups.remove(kept)
+            for series, point in kept:
+                with contextlib.suppress(ValueError):
+                    series._pending.remove(point)
+            raise
+
+    def _write(self, data: bytes, salt: int | None = None) -> None:
+        """Put a record at the end; nothing of it counts if this raises, for the next one goes over it.
+
+        A new salt holds for the records behind this one, which begin with their names.
+        """
+        size = len(data)
+        put = struct.Struct(f"{size}s").pack_into
+        try:
+            while 0 <= self._room < self._at + size:
+                self._grow(self._at + size)
+            begin = self._at
+            self._at = begin + size
+            if salt is not None:
+                self._salt = salt
+                self._epoch += 1
+            try:
+                if self._map is not None:
+                    put(self._map, begin, data)
+                elif _write_at(self._fd, data, begin) != size:
+                    # A disk that takes a part has no room for the rest.
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError:
+                self._at = begin
+                raise
         except OSError as error:
             raise self._broken(error) from error
-        self._at = end
 
     def _grow(self, end: int) -> None:
         """Reserve and map more room, at least up to ``end``."""
@@ -312,15 +359,12 @@ class Spool:
                 raise
             self._unmap()
         else:
-            self._unmap()
+            # What it replaces closes itself when nothing writes to it any more.
             self._map, self._room = bigger, wanted
 
     def _unmap(self) -> None:
         """Go on without the map; what it holds is in the file."""
-        self._room = -1
-        if self._map is not None:
-            self._map.close()
-            self._map = None
+        self._map, self._room = None, -1
 
     def _broken(self, error: OSError) -> errors.TracknbError:
         """Return the error for a record that could not be kept."""
@@ -339,24 +383,30 @@ class Spool:
             raise errors.of_system(error, folder) from error
 
     def _create_in(self, folder: Path) -> None:
-        self._id = names.new_run_id()
-        self._path = folder / f"{self._base.name}-spool-{self._id}"
+        spool_id = names.new_run_id()
+        path = folder / f"{self._base.name}-spool-{spool_id}"
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-        self._fd = os.open(self._path, flags, 0o600)
+        fd = os.open(path, flags, 0o600)
         if fcntl is not None:
             # Where locks do not work nobody takes a spool over; it is still this process's own.
             with contextlib.suppress(OSError):
-                fcntl.flock(self._fd, fcntl.LOCK_EX)
-            if os.fstat(self._fd).st_nlink == 0:
+                fcntl.flock(fd, fcntl.LOCK_EX)
+            if os.fstat(fd).st_nlink == 0:
                 # Somebody who looked for abandoned spools was quicker, and removed it: another one.
-                os.close(self._fd)
+                os.close(fd)
                 self._create_in(folder)
                 return
         if self.durable:
             _sync_folder(folder)
+        is_mappable = hasattr(os, "posix_fallocate") and mounts.keeps_reserved_room(folder)
+        if self._fd >= 0:
+            # A call within this one has opened a file in the meantime.
+            path.unlink()
+            os.close(fd)
+            return
+        self._fd, self._path, self._id = fd, path, spool_id
         self._number = self._committed = self._announced = self._at = 0
         self._full_at = QUEUE_LIMIT
-        is_mappable = hasattr(os, "posix_fallocate") and mounts.keeps_reserved_room(folder)
         self._room = 0 if is_mappable and not self.durable else -1
         self._epoch += 1
 
@@ -389,8 +439,8 @@ class Spool:
 
     def _relieve(self) -> None:
         """Let the caller commit when the thread does not keep up, so that memory is bounded."""
-        if self._draining._is_owned():  # type: ignore[attr-defined]
-            # In the middle of a commit of this very thread.
+        if _is_mine(self._draining) or _is_mine(self._lock) or self._is_writing_here():
+            # In the middle of a commit or of a call of this very thread.
             return
         if not self._failing:
             self._drain_quietly()
@@ -401,9 +451,7 @@ class Spool:
     def _spill(self) -> None:
         """Forget what the file holds anyway; it is read again when the store is back."""
         self._spilled = True
-        for series in (*self._known.values(), *self._dirty):
-            series._pending = []
-        self._dirty, self._groups = [], []
+        self._empty_queue()
         self._batch = None
         self._full_at = self._number + QUEUE_LIMIT
 
@@ -412,7 +460,14 @@ class Spool:
         try:
             self.drain()
         except Exception as error:
+            if self._is_foreign(error):
+                raise
             self.say_waiting(error)
+
+    def _is_foreign(self, error: Exception) -> bool:
+        """Tell whether a signal handler of the program raised an error in the middle of a commit."""
+        is_ours = isinstance(error, errors.TracknbError) and not isinstance(error, errors.NestedCall)
+        return not is_ours and threading.current_thread() is threading.main_thread()
 
     def say_waiting(self, error: Exception) -> None:
         """Tell once that points wait in the file."""
@@ -426,23 +481,43 @@ class Spool:
 
     def drain(self) -> None:
         """Commit every point that was appended before this call; raises what stops it."""
-        with self._draining:
-            upto = self._number
-            while self._committed < upto:
-                if self._spilled:
-                    self._drain_file()
-                    continue
-                # A batch leaves memory after its commit, so a failure loses none.
-                batch = self._batch or self._cut()
-                if batch is None:
-                    continue
-                if batch.series:
-                    self._tell_gone(self._commit(batch))
-                with self._lock:
-                    if self._batch is batch:
-                        self._committed, self._batch = batch.last, None
-            self._failing = False
-            self._rotate()
+        if _is_mine(self._draining):
+            raise self._interrupted()
+        if not _is_mine(self._lock):
+            with self._draining:
+                self._commit_queue()
+                self._rotate()
+            return
+        # Who commits just now may wait for the lock that the interrupted call holds.
+        pause = threading.Condition(self._lock)
+        while not self._draining.acquire(blocking=False):
+            pause.wait(_PAUSE_SECONDS)
+        try:
+            if self._spilled:
+                raise self._interrupted()
+            self._commit_queue()
+        finally:
+            self._draining.release()
+
+    def _interrupted(self) -> errors.NestedCall:
+        return errors.NestedCall.within(self._shown, "What was logged is kept, and is committed")
+
+    def _commit_queue(self) -> None:
+        upto = self._number
+        while self._committed < upto:
+            if self._spilled:
+                self._drain_file()
+                continue
+            # A batch leaves memory after its commit, so a failure loses none.
+            batch = self._batch or self._cut()
+            if batch is None:
+                continue
+            if batch.series:
+                self._tell_gone(self._commit(batch))
+            with self._lock:
+                if self._batch is batch:
+                    self._committed, self._batch = batch.last, None
+        self._failing = False
 
     def _cut(self) -> Batch | None:
         with self._lock:
@@ -450,31 +525,39 @@ class Spool:
                 return None
             try:
                 self._full_at = self._number + QUEUE_LIMIT
-                self._batch = Batch(self._id, self._number, self._queued())
+                last = self._number
+                self._batch = Batch(self._id, last, self._queued(last))
             except BaseException:
                 # Interrupted with some of the points neither here nor there: the file has all.
                 self._spill()
                 raise
             return self._batch
 
-    def _queued(self) -> list[tuple[str, str, Sequence[Point]]]:
-        """Empty the queue; each metric's points come in the order of their numbers."""
+    def _queued(self, last: int) -> list[tuple[str, str, Sequence[Point]]]:
+        """Empty the queue up to a number; each metric's points come in the order of their numbers."""
         dirty, self._dirty = self._dirty, []
         groups, self._groups = self._groups, []
+        taken: dict[Series, list[Point]] = {}
+        for series in dirty:
+            series._is_dirty = False
+            taken[series], series._pending = series._pending, []
         for group in groups:
             for series, point in group:
-                if not series._pending:
-                    dirty.append(series)
-                series._pending.append(point)
-        taken: list[tuple[str, str, Sequence[Point]]] = []
-        for series in dirty:
-            points, series._pending = series._pending, []
-            if points:
-                if groups:
-                    # Calls with one point and calls with several took turns.
-                    points.sort(key=_number_of)
-                taken.append((series.run_id, series.key, points))
-        return taken
+                taken.setdefault(series, []).append(point)
+        for series, points in taken.items():
+            if groups:
+                # Calls with one point and calls with several took turns.
+                points.sort(key=_number_of)
+            if points and points[-1][3] > last:
+                # Logged within this very call, by a finalizer say: the next batch takes them.
+                self._groups.append([(series, point) for point in points if point[3] > last])
+                points[:] = [point for point in points if point[3] <= last]
+        return [(series.run_id, series.key, points) for series, points in taken.items() if points]
+
+    def _empty_queue(self) -> None:
+        for series in (*self._known.values(), *self._dirty):
+            series._pending, series._is_dirty = [], False
+        self._dirty, self._groups = [], []
 
     def _drain_file(self) -> None:
         """Commit from the file what memory no longer holds."""
@@ -521,6 +604,9 @@ class Spool:
     def close(self) -> None:
         """Commit everything and remove the file; a later append opens a new one."""
         self.drain()
+        if _is_mine(self._lock):
+            # Within a logging call, which goes on writing to the file.
+            return
         with self._lock:
             if self._fd < 0 or self._path is None or self._committed != self._number:
                 return
@@ -613,6 +699,15 @@ class Reader:
                 self._salt = _EPOCH.unpack_from(data, place)[1]
             place, begun = end + _CHECK.size, place
             yield kind, begun, place
+
+
+def _framed(record: bytes, salt: int) -> bytes:
+    return record + _CHECK.pack(zlib.crc32(record, salt))
+
+
+def _is_mine(lock: threading.RLock) -> bool:
+    """Tell whether this very thread holds a lock: then this call came in the middle of another one."""
+    return bool(lock._is_owned())  # type: ignore[attr-defined]
 
 
 def _write_at(fd: int, data: bytes, place: int) -> int:

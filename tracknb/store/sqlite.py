@@ -60,14 +60,14 @@ class SqliteEngine(engine.Engine):
         process wrote in between, whatever the timeout; an immediate one waits its turn.
         """
         seconds = config.busy_seconds() if patience is None else patience
-        is_inner = self._turn._is_owned()  # type: ignore[attr-defined]
+        is_inner = self.is_writing_here()
         try:
             self._wait_for_turn(seconds)
             with self._translated(), self._opened().connect() as connection:
                 return self._in_transaction(connection, work, seconds)
         finally:
             # An interrupt may come when the turn is ours and nothing else knows of it yet.
-            if not is_inner and self._turn._is_owned():  # type: ignore[attr-defined]
+            if not is_inner and self.is_writing_here():
                 self._turn.release()
 
     def read(self, work: Callable[[sa.Connection], T]) -> T:
@@ -81,7 +81,7 @@ class SqliteEngine(engine.Engine):
 
     def compact(self) -> bool:
         """Write the file anew without its free pages; False while others keep it busy."""
-        if self._turn._is_owned():  # type: ignore[attr-defined]
+        if self.is_writing_here():
             return False
         try:
             self._wait_for_turn(config.busy_seconds())
@@ -93,7 +93,7 @@ class SqliteEngine(engine.Engine):
         except errors.StoreLocked:
             return False
         finally:
-            if self._turn._is_owned():  # type: ignore[attr-defined]
+            if self.is_writing_here():
                 self._turn.release()
 
     def exists(self) -> bool:
@@ -110,6 +110,10 @@ class SqliteEngine(engine.Engine):
                 _abandon(self._engine)
         self._engine = None
         self._only_reads = False
+
+    def is_writing_here(self) -> bool:
+        """Tell whether this very thread is in the middle of a write that lets no other in."""
+        return bool(self._turn._is_owned())  # type: ignore[attr-defined]
 
     def hold_still(self) -> bool:
         """Wait for the write that is going on, and let no other begin.
@@ -129,11 +133,8 @@ class SqliteEngine(engine.Engine):
         self._opening = threading.Lock()
 
     def _wait_for_turn(self, seconds: float) -> None:
-        if self._turn._is_owned():  # type: ignore[attr-defined]
-            raise errors.StoreLocked(
-                f"{self.path} is being written by the call that this one interrupted (a signal handler, or a "
-                "finalizer). Nothing was lost; this call was not stored. Log when that call has returned."
-            )
+        if self.is_writing_here():
+            raise errors.NestedCall.within(str(self.path), "Nothing was lost; this call was not stored. Log it")
         if not self._turn.acquire(timeout=seconds):
             raise errors.StoreLocked(
                 f"{self.path} is being written by another thread of this process; waited {seconds:.0f} s. "

@@ -41,6 +41,7 @@ from tracknb.entities import (
 from tracknb.errors import (
     AlreadyExists,
     InvalidValue,
+    NestedCall,
     NotFound,
     ParamChanged,
     StoreFull,
@@ -75,7 +76,13 @@ class TrackingStore:
         self.location = location
         self._engine = open_engine(location)
         self._points = Points(self._engine)
-        self._spool = spool.Spool(location.spool_base, location.shown, self._points.commit, durable=is_durable())
+        self._spool = spool.Spool(
+            location.spool_base,
+            location.shown,
+            self._points.commit,
+            is_writing_here=self._engine.is_writing_here,
+            durable=is_durable(),
+        )
         self._leases = lease.Leases(self._engine)
         self._settled = 0.0
         _open_stores.add(self)
@@ -354,7 +361,6 @@ class TrackingStore:
 
     def get_run(self, run_id: str) -> Run:
         """Return a run with its last metric values, params and tags."""
-        self.settle()
         self._commit_first()
 
         def work(connection: sa.Connection) -> Run:
@@ -377,7 +383,6 @@ class TrackingStore:
         """Return a page of runs: one statement for its ids, then one a table."""
         if max_results < 1:
             raise InvalidValue(f"max_results must be at least 1, not {max_results}.")
-        self.settle()
         self._commit_first()
         conditions: list[sa.ColumnElement[bool]] = [
             schema.runs.c.experiment.in_([_experiment_number(item) for item in experiment_ids]),
@@ -663,9 +668,12 @@ class TrackingStore:
                 self._leases.settle(patience=0.0)
 
     def _commit_first(self) -> None:
-        """Commit what was logged before a read; where nothing can be written now, read what is there."""
+        """Take in what was logged before a read; where nothing can be written now, read what is there."""
+        self.settle()
         try:
             self._spool.drain()
+        except NestedCall:
+            pass
         except (StoreFull, StoreReadOnly, StoreLocked) as error:
             self._spool.say_waiting(error)
 
