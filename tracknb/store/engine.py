@@ -7,8 +7,9 @@ work has no effect outside its transaction. Errors come out as tracknb's own.
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -114,21 +115,49 @@ def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[Ma
 
 def upsert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], *columns: str) -> None:
     """Insert rows; of one whose key is there already the named columns are overwritten."""
-    if not rows:
-        return
-    if connection.dialect.name == "mysql":
-        of_mysql = mysql.insert(table)
-        connection.execute(of_mysql.on_duplicate_key_update({name: of_mysql.inserted[name] for name in columns}), rows)
-        return
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement = insert(table)
-    key = [column.name for column in table.primary_key]
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=key, set_={name: statement.excluded[name] for name in columns}),
-        rows,
+    if rows:
+        names_there = tuple(rows[0])
+        sql = _upsert_text(connection.dialect.name, table, names_there, columns)
+        run_many(connection, sql, [tuple(row[name] for name in names_there) for row in rows])
+
+
+@functools.cache
+def _upsert_text(dialect: str, table: sa.Table, names_there: Sequence[str], columns: Sequence[str]) -> str:
+    inserted = f"INSERT INTO {table.name} ({_quoted(names_there)}) VALUES ({', '.join('?' * len(names_there))})"
+    if dialect == "mysql":
+        return f"{inserted} ON DUPLICATE KEY UPDATE " + ", ".join(f'"{name}" = VALUES("{name}")' for name in columns)
+    key = _quoted([column.name for column in table.primary_key])
+    return f"{inserted} ON CONFLICT ({key}) DO UPDATE SET " + ", ".join(
+        f'"{name}" = excluded."{name}"' for name in columns
     )
 
 
-def in_driver_style(connection: sa.Connection, sql: str) -> str:
-    """Return SQL that was written with ``?`` and double-quoted names as the driver wants it."""
-    return sql if connection.dialect.name == "sqlite" else sql.replace("?", "%s")
+def _quoted(column_names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in column_names)
+
+
+def run_sql(connection: sa.Connection, sql: str, values: Sequence[Any] = ()) -> Any:
+    """Give SQL, written with ``?`` and double-quoted names, to the driver; returns its cursor.
+
+    What a training loop's commits are made of: SQLAlchemy's part of a small statement costs
+    more than SQLite's. Its servers answer from farther away, and their lost connections are
+    SQLAlchemy's to notice.
+    """
+    dialect = connection.dialect.name
+    if dialect == "sqlite":
+        return connection.connection.cursor().execute(sql, values)
+    return connection.exec_driver_sql(sql.replace("?", "%s"), _stored(values, dialect))
+
+
+def run_many(connection: sa.Connection, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Give SQL to the driver once a row; as ``run_sql``."""
+    dialect = connection.dialect.name
+    if dialect == "sqlite":
+        connection.connection.cursor().executemany(sql, rows)
+    elif rows:
+        connection.exec_driver_sql(sql.replace("?", "%s"), [_stored(row, dialect) for row in rows])
+
+
+def _stored(values: Sequence[Any], dialect: str) -> tuple[Any, ...]:
+    # SQLite turns NaN into NULL by itself.
+    return tuple(schema.to_stored(value, dialect) if type(value) is float else value for value in values)

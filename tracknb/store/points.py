@@ -48,6 +48,14 @@ _SERIES_ROW, _SERIES_ROWS = (
 _LATEST: Final = (
     'SELECT value, timestamp, step, count, min, min_step, max, max_step FROM latest_metrics WHERE run = ? AND "key" = ?'
 )
+_RUNS: Final = "SELECT run_id, id, start_time FROM runs WHERE run_id IN (?)"
+_WRITER: Final = "SELECT id, committed FROM writers WHERE uuid = ?"
+_BEAT: Final = "UPDATE runs SET heartbeat = CASE WHEN heartbeat > ? THEN heartbeat ELSE ? END WHERE id = ?"
+_BLOCK_COLUMNS: Final = tuple(column.name for column in schema.metric_blocks.columns if not column.primary_key)
+_LAST_BLOCK: Final = (
+    f"SELECT {', '.join(('block', *_BLOCK_COLUMNS))} FROM metric_blocks "
+    'WHERE run = ? AND "key" = ? ORDER BY block DESC LIMIT 1'
+)
 
 
 def parts(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
@@ -77,14 +85,11 @@ class Points:
 
     def runs(self, connection: sa.Connection, run_ids: Iterable[str]) -> dict[str, tuple[int, int]]:
         """Return the inner number and the start (in milliseconds) of runs, of those that are there."""
-        runs = schema.runs
         known: dict[str, tuple[int, int]] = {}
         # Asked anew each time: another process may have removed a run, and a later one have its number.
         for part in parts(sorted(set(run_ids))):
-            found = connection.execute(
-                sa.select(runs.c.run_id, runs.c.id, runs.c.start_time).where(runs.c.run_id.in_(part))
-            )
-            known.update({run_id: (number, start) for run_id, number, start in found})
+            found = engine.run_sql(connection, _RUNS.replace("(?)", f"({', '.join('?' * len(part))})"), part)
+            known.update({run_id: (number, start) for run_id, number, start in found.fetchall()})
         self._seen |= known.keys()
         return known
 
@@ -114,7 +119,7 @@ class Points:
                 if fresh:
                     taken.setdefault((runs[run_id][0], keys[key]), []).extend(fresh)
         add_points(connection, taken, dict(runs.values()))
-        connection.execute(sa.update(schema.writers).where(schema.writers.c.id == writer).values(committed=batch.last))
+        engine.run_sql(connection, "UPDATE writers SET committed = ? WHERE id = ?", (batch.last, writer))
         return keys, {run_id for run_id, _, _ in batch.series} - runs.keys()
 
     def _key_numbers(self, connection: sa.Connection, keys: set[str]) -> dict[str, int]:
@@ -220,13 +225,13 @@ def from_stored(value: float | None) -> float:
 
 def _writer(connection: sa.Connection, spool_id: str) -> tuple[int, int]:
     """Return the number of a spool's writer and how many of its points are in."""
-    statement = sa.select(schema.writers.c.id, schema.writers.c.committed).where(schema.writers.c.uuid == spool_id)
-    row = connection.execute(statement).first()
+    row = engine.run_sql(connection, _WRITER, (spool_id,)).fetchone()
     if row is None:
         # Not tried first: an insert that finds its row there still uses up a number on a server.
         engine.insert_missing(connection, schema.writers, [{"uuid": spool_id, "committed": 0}])
-        row = connection.execute(statement).one()
-    return row.id, row.committed
+        row = engine.run_sql(connection, _WRITER, (spool_id,)).fetchone()
+    number, committed = row
+    return number, committed
 
 
 def add_points(connection: sa.Connection, taken: dict[tuple[int, int], list[Point]], starts: dict[int, int]) -> None:
@@ -249,7 +254,7 @@ def add_points(connection: sa.Connection, taken: dict[tuple[int, int], list[Poin
         newest[run] = max(newest.get(run, 0), min(points[-1][1], names.now_ms()))
     # First, and in order: from here on other writers of these runs wait their turn.
     for run in sorted(newest):
-        connection.execute(_BEAT, {"run": run, "now": newest[run]})
+        engine.run_sql(connection, _BEAT, (newest[run], newest[run], run))
     entries = {place: _stored_latest(connection, *place) for place in taken}
     _insert_rows(connection, taken, entries, starts)
     latest: list[dict[str, Any]] = []
@@ -263,20 +268,10 @@ def add_points(connection: sa.Connection, taken: dict[tuple[int, int], list[Poin
 
 
 _LATEST_COLUMNS: Final = ("value", "timestamp", "step", "count", "min", "min_step", "max", "max_step")
-_BLOCK_COLUMNS: Final = tuple(column.name for column in schema.metric_blocks.columns if not column.primary_key)
-_BEAT: Final = (
-    sa.update(schema.runs)
-    .where(schema.runs.c.id == sa.bindparam("run"))
-    .values(
-        heartbeat=sa.case(
-            (schema.runs.c.heartbeat > sa.bindparam("now"), schema.runs.c.heartbeat), else_=sa.bindparam("now")
-        )
-    )
-)
 
 
 def _stored_latest(connection: sa.Connection, run: int, key: int) -> Latest:
-    stored = connection.exec_driver_sql(engine.in_driver_style(connection, _LATEST), (run, key)).fetchone()
+    stored = engine.run_sql(connection, _LATEST, (run, key)).fetchone()
     if stored is None:
         return Latest()
     value, timestamp, step, count, low, low_step, high, high_step = stored
@@ -291,23 +286,22 @@ def _insert_rows(
     entries: dict[tuple[int, int], Latest],
     starts: dict[int, int],
 ) -> None:
-    dialect = connection.dialect.name
-    mixed: list[tuple[int, int, int, int, float | None, int]] = []
+    is_sqlite = connection.dialect.name == "sqlite"
+    mixed: list[tuple[int, int, int, int, float, int]] = []
     for (run, key), points in taken.items():
         entry = entries[run, key]
         is_ahead = (entry.count == 0 or points[0][0] > entry.step) and _is_rising([point[0] for point in points])
         if not is_ahead:
             # Some steps may be there already: each point gets its place in the metric.
             points = [(*point[:3], place) for place, point in enumerate(points, start=entry.count)]
-        if dialect == "sqlite" and len(points) >= _FEW:
+        if is_sqlite and len(points) >= _FEW:
             _insert_series(connection, (run, key, starts[run], 0 if is_ahead else 1), points)
         else:
             mixed += [
-                (run, key, step, timestamp - starts[run], schema.to_stored(value, dialect), 0 if is_ahead else place)
+                (run, key, step, timestamp - starts[run], value, 0 if is_ahead else place)
                 for step, timestamp, value, place in points
             ]
-    if mixed:
-        connection.exec_driver_sql(engine.in_driver_style(connection, _INSERT), mixed)
+    engine.run_many(connection, _INSERT, mixed)
 
 
 def _is_rising(steps: Sequence[int]) -> bool:
@@ -333,10 +327,7 @@ def _summarise(connection: sa.Connection, run: int, key: int, points: Sequence[P
 
     Returns what the new points come to.
     """
-    table = schema.metric_blocks
-    tail = connection.execute(
-        sa.select(table).where(table.c.run == run, table.c["key"] == key).order_by(table.c.block.desc()).limit(1)
-    ).first()
+    tail = engine.run_sql(connection, _LAST_BLOCK, (run, key)).fetchone()
     rows: list[dict[str, Any]] = []
     if tail is None:
         # It has just become long: from now on it has summaries, of what is there already too.
@@ -347,7 +338,11 @@ def _summarise(connection: sa.Connection, run: int, key: int, points: Sequence[P
         ]
         added = [Stretch.of(points)]
     else:
-        block, last = tail.block, Stretch.stored(tail)
+        block: int
+        block, *columns = tail
+        if connection.dialect.name == "mysql":
+            columns = [schema.from_mysql(item) if type(item) is float else item for item in columns]
+        last = Stretch.stored(columns)
         room = max(BLOCK - last.count, 0)
         added = []
         if filling := points[:room]:
@@ -356,7 +351,7 @@ def _summarise(connection: sa.Connection, run: int, key: int, points: Sequence[P
         for number, first in enumerate(range(room, len(points), BLOCK), start=block + 1):
             added.append(Stretch.of(points[first : first + BLOCK]))
             rows.append({"block": number, **added[-1].columns()})
-    engine.upsert(connection, table, [{"run": run, "key": key, **row} for row in rows], *_BLOCK_COLUMNS)
+    engine.upsert(connection, schema.metric_blocks, [{"run": run, "key": key, **row} for row in rows], *_BLOCK_COLUMNS)
     return added
 
 

@@ -52,16 +52,16 @@ class Stretch:
         )
 
     @classmethod
-    def stored(cls, row: Any) -> Stretch:
-        """Return what a row of ``metric_blocks`` stands for."""
+    def stored(cls, columns: Sequence[Any]) -> Stretch:
+        """Return what columns of ``metric_blocks`` stand for, from ``count`` on."""
+        count, *fields = columns
         corners: list[Point | None] = []
-        for name in _CORNERS:
-            step, time, value = (getattr(row, f"{name}_{field}") for field in _FIELDS)
+        for step, time, value in zip(fields[0::3], fields[1::3], fields[2::3], strict=True):
             corners.append(None if step is None else (step, time, math.nan if value is None else value, 0))
         first, low, high, last = corners
         assert first is not None  # a block has a point
         assert last is not None
-        return cls(row._mapping["count"], first, low, high, last)
+        return cls(count, first, low, high, last)
 
     def with_more(self, other: Stretch) -> Stretch:
         """Return both as one."""
