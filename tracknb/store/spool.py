@@ -1,7 +1,7 @@
 """The journal of metric points between a logging call and the database.
 
 A call puts one record into a file and returns: from then on the point survives the
-death of the process. A thread commits what has gathered a few times a second. Whoever
+death of the process. A thread commits what has gathered about once a second. Whoever
 opens the store next takes in the spools that dead processes left; each point carries
 its place in its spool, so taking one in twice doubles nothing.
 
@@ -47,7 +47,8 @@ try:
 except ImportError:  # Windows: nobody takes over spools of other processes there.
     fcntl = None  # type: ignore[assignment]
 
-COMMIT_SECONDS: Final = 0.3
+# At most this, and the commit itself, is what a power cut can take: "the last second".
+COMMIT_SECONDS: Final = 0.8
 RETRY_SECONDS: Final = 2.0
 QUEUE_LIMIT: Final = 10_000
 ROTATE_BYTES: Final = 4 << 20

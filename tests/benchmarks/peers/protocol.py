@@ -100,36 +100,75 @@ def _seconds(call: Callable[[int], object], argument: int) -> float:
     return time.perf_counter() - start
 
 
+BLOCK = 25
+
+
 def paced(
     log: Callable[[int, float], object], settle: Callable[[], object], *, size: int, steps: int, pairs: int
 ) -> dict[str, list[float]]:
     """Return what logging adds to a training step, in microseconds, once per pair.
 
-    A pair is two loops of ``steps`` steps next to each other, with and without logging. The
-    CPU time counts every thread until ``settle`` has made the points durable; the wall's
-    clock stops with the loop, because a user's loop does not wait for what comes later.
+    A training step varies by more than logging costs, so two whole loops cannot be compared.
+    Blocks of 25 steps with and without logging take turns, each step has its own clock, and
+    what is added is the sum of its parts: the calls; what a step takes more than one without
+    logging (by the median: caches that a call left cold); and, in CPU time, all that other
+    threads did until ``settle`` has made the points durable. By the wall's clock the third
+    part is the mean of what steps waited more, say for the interpreter; a user's loop does
+    not wait for what comes after it.
     """
-
-    def loop(first: int, *, logged: bool) -> tuple[float, float]:
-        cpu, wall = time.process_time(), time.perf_counter()
-        for step in range(first, first + steps):
-            loss = train(size)
-            if logged:
-                log(step, loss)
-        wall = time.perf_counter() - wall
-        if logged:
-            settle()
-        return time.process_time() - cpu, wall
-
     found: dict[str, list[float]] = {"cpu": [], "wall": []}
     for pair in range(pairs):
-        both = {}
-        # What comes second must not always be the same one.
-        for logged in (True, False) if pair % 2 else (False, True):
-            both[logged] = loop(pair * steps, logged=logged)
-        for place, name in enumerate(("cpu", "wall")):
-            found[name].append((both[True][place] - both[False][place]) / steps * 1e6)
+        called = _Clock()
+        trained = {True: _Clock(), False: _Clock()}
+        process, thread = time.process_time(), time.thread_time()
+        for first in range(0, 2 * steps, BLOCK):
+            logged = first // BLOCK % 2 == 1
+            clock = trained[logged]
+            for step in range(BLOCK):
+                clock.start()
+                loss = train(size)
+                clock.stop()
+                if logged:
+                    called.start()
+                    log(pair * steps + first // 2 + step, loss)
+                    called.stop()
+        elsewhere = -(time.thread_time() - thread)
+        settling = time.thread_time()
+        settle()
+        settling = time.thread_time() - settling
+        elsewhere += time.process_time() - process - settling
+        slower = {name: trained[True].median(name) - trained[False].median(name) for name in ("cpu", "wall")}
+        waited = trained[True].waited() - trained[False].waited() - (slower["wall"] - slower["cpu"])
+        found["cpu"].append(1e6 * (called.mean("cpu") + slower["cpu"] + (elsewhere + settling) / steps))
+        found["wall"].append(1e6 * (called.mean("wall") + slower["wall"] + waited))
     return found
+
+
+class _Clock:
+    """CPU time of this thread and the wall's, of something that is done often."""
+
+    def __init__(self) -> None:
+        self._spent: dict[str, list[float]] = {"cpu": [], "wall": []}
+        self._begun = (0.0, 0.0)
+
+    def start(self) -> None:
+        self._begun = (time.thread_time(), time.perf_counter())
+
+    def stop(self) -> None:
+        cpu, wall = self._begun
+        self._spent["wall"].append(time.perf_counter() - wall)
+        self._spent["cpu"].append(time.thread_time() - cpu)
+
+    def mean(self, name: str) -> float:
+        return sum(self._spent[name]) / len(self._spent[name])
+
+    def median(self, name: str) -> float:
+        spent = sorted(self._spent[name])
+        return spent[len(spent) // 2]
+
+    def waited(self) -> float:
+        """Return how long one of them did not run, on average."""
+        return self.mean("wall") - self.mean("cpu")
 
 
 # -- acknowledged points of a process that will be killed ---------------------------------
