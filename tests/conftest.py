@@ -9,7 +9,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 import tracknb
-from tracknb import client, fluent
+from tracknb import active, client
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def tracking_at(uri, monkeypatch):
     """A process that has tracked nothing yet, and tracks at an address."""
     for variable in ("TRACKNB_TRACKING_URI", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr(fluent, "_state", fluent._State())
+    monkeypatch.setattr(active, "state", active.State())
     tracknb.set_tracking_uri(uri)
     yield
     while tracknb.active_run() is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tracknb.active import ActiveRun
 from tracknb.client import TrackingClient
 from tracknb.entities import (
     Experiment,
@@ -21,7 +22,6 @@ from tracknb.entities import (
 )
 from tracknb.errors import TracknbError
 from tracknb.fluent import (
-    ActiveRun,
     active_run,
     create_experiment,
     delete_experiment,

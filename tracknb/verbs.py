@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import click
 
-from tracknb import config, fluent, names
+from tracknb import active, config, fluent, names
 from tracknb.client import TrackingClient, experiment_ids_by_name, no_such_experiment
 from tracknb.entities import ATTEMPT_TAG, ERROR_TAG, Experiment, Run, evaluation_sets
 from tracknb.errors import InvalidValue, NotFound
@@ -224,7 +224,7 @@ def runs_table(
     >>> [run.info.run_name for run in table.runs]
     ['forest']
     """
-    client = fluent.client()
+    client = active.client()
     found = _find(
         client,
         query=query,
@@ -258,7 +258,7 @@ def trend(
         No experiment has this name, or no run that was found has this metric.
     """
     found = _find(
-        fluent.client(),
+        active.client(),
         query=query,
         experiment=_as_list(experiment),
         tags=_as_list(tags),
@@ -308,7 +308,7 @@ def chart(
     >>> picture.to_dict()["width"]
     400
     """
-    client = fluent.client()
+    client = active.client()
     if runs is None:
         chosen = _find(client, query=query, experiment=_as_list(experiment), limit=max_runs).runs
     else:
@@ -345,7 +345,7 @@ def open_client(store: str | None) -> TrackingClient:
         There is no such file: a typing error must not leave an empty store behind.
     """
     if store is None:
-        return fluent.client()
+        return active.client()
     path = config.locate(store).path
     if path is not None and not os.path.exists(path):
         raise NotFound(f"There is no store at {path}. Nothing was made. Check the name after --store.")
@@ -413,9 +413,9 @@ def _in_use(client: TrackingClient, experiments: Sequence[Experiment]) -> list[E
 
 def _current_experiment(client: TrackingClient) -> Experiment | None:
     """Return the experiment that this process works in; None where it chose none."""
-    if client.tracking_uri != fluent.client().tracking_uri:
+    if client.tracking_uri != active.client().tracking_uri:
         return None
-    chosen = fluent.current_experiment_id()
+    chosen = active.current_experiment_id()
     if chosen != "0":
         return client.get_experiment(chosen)
     # `%%track_run --experiment` holds for its cell only; whoever looks next means what ran last.

@@ -479,7 +479,7 @@ def test_ended_runs_leave_memory(store):
         with tracknb.start_run():
             tracknb.log_metric("loss", 1.0)
 
-    assert tracknb.fluent._state.live == {}
+    assert tracknb.active.state.live == {}
 
 
 def test_no_warning_comes_in_an_ordinary_run(store):

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tracknb import fluent
+from tracknb import active
 from tracknb.capture import environment, git, secrets, source
 from tracknb.entities import (
     CELL_GROUP_TAG,
@@ -85,14 +85,14 @@ class Session:
             return
         self._panel = None
         self._is_silent_run = False
-        self._guarded(lambda: fluent.begin_cell(lambda: self._tags_of(info), on_run=self._show_panel))
+        self._guarded(lambda: active.begin_cell(lambda: self._tags_of(info), on_run=self._show_panel))
 
     def post_execute(self) -> None:
         """End a run that a silent execution opened: it has no other event."""
         if self._is_silent_run and self._depth == 0:
             self._is_silent_run = False
             status, error, text = _outcome(self.shell.last_execution_result)
-            self._guarded(lambda: fluent.end_cell(status, error, text))
+            self._guarded(lambda: active.end_cell(status, error, text))
 
     def post_run_cell(self, result: ExecutionResult | None) -> None:
         """End the runs of the cell with what happened, and show their final form.
@@ -108,7 +108,7 @@ class Session:
             self._depth = max(0, self._depth)
             return
         status, error, text = _outcome(result)
-        self._guarded(lambda: fluent.end_cell(status, error, text))
+        self._guarded(lambda: active.end_cell(status, error, text))
         panel, self._panel = self._panel, None
         if panel is not None:
             self._guarded(panel.finish)
@@ -120,8 +120,8 @@ class Session:
             return
         self._is_silent_run = self._depth == 0
         if not options.display:
-            fluent.mute_cell()
-        fluent.open_cell_run(
+            active.mute_cell()
+        active.open_cell_run(
             experiment=options.experiment,
             run_name=options.name,
             tags=options.tags,
@@ -139,8 +139,8 @@ class Session:
         from tracknb.notebook.live import LivePanel
 
         if self._panel is None:
-            ids = fluent.cell_runs_reader()
-            self._panel = LivePanel(self.shell, lambda: fluent.snapshot(ids()))
+            ids = active.cell_runs_reader()
+            self._panel = LivePanel(self.shell, lambda: active.snapshot(ids()))
             self._guarded(self._panel.start)
 
     def _tags_of(self, info: ExecutionInfo) -> Mapping[str, str]:
@@ -162,7 +162,7 @@ class Session:
         }
         if cell_id:
             tags[CELL_ID_TAG] = str(cell_id)
-        return tags | fluent.git_tags(git.facts(os.path.dirname(notebook) or os.getcwd()))
+        return tags | active.git_tags(git.facts(os.path.dirname(notebook) or os.getcwd()))
 
     def _guarded(self, step: Callable[[], Any]) -> None:
         """Do a step of ours; the cell is never the worse for it."""

@@ -1,0 +1,668 @@
+"""Which run is active, and a run's life: how it is opened, who ends it, what a cell and a worker take over.
+
+A run opened in the main thread is seen by every thread, so a helper thread logs into
+the run you meant. A run that a thread or an asyncio task opens for itself is seen by
+it and by what it starts, so interleaved tasks do not mix.
+
+Who ends a run: a ``with`` block ends its own; ``%%track_run`` and bare logging calls
+give a cell its run, which ends with the cell; a bare ``start_run()`` stays open until
+``end_run()``, the next ``start_run()`` or the end of the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import os
+import threading
+import traceback as tracebacks
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from tracknb import config, live, names
+from tracknb.capture import ending, environment, git, secrets, workers
+from tracknb.client import TrackingClient, close_stores
+from tracknb.entities import (
+    ATTEMPT_TAG,
+    CELL_GROUP_TAG,
+    ERROR_TAG,
+    GIT_BRANCH_TAG,
+    GIT_COMMIT_TAG,
+    GIT_DIRTY_TAG,
+    GIT_REMOTE_TAG,
+    NOTE_TAG,
+    PARENT_TAG,
+    PLATFORM_TAG,
+    PYTHON_TAG,
+    SOURCE_NAME_TAG,
+    SOURCE_TYPE_TAG,
+    TRACEBACK_TAG,
+    Run,
+    RunStatus,
+)
+from tracknb.errors import InvalidValue, NestedCall, NotFound, TracknbError
+from tracknb.live import LiveRun
+
+if TYPE_CHECKING:
+    pass
+
+T = TypeVar("T")
+# Step, time in ms, value and its number among the points of this process.
+Point = tuple[int, int, float, int]
+# "worker": the run is another process's, which ends it.
+Owner = Literal["user", "cell", "bare", "worker"]
+_TRACEBACK_LIMIT = 7_500
+
+
+class ActiveRun(Run):
+    """A run that is open; leaving its ``with`` block ends it, FAILED if it raised."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> ActiveRun:
+        _entered.add(self.info.run_id)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        status = RunStatus.FINISHED
+        if kind is not None and not (issubclass(kind, SystemExit) and getattr(error, "code", None) in (None, 0)):
+            status = RunStatus.KILLED if issubclass(kind, KeyboardInterrupt) else RunStatus.FAILED
+        told = text = None
+        if status is not RunStatus.FINISHED and error is not None:
+            told = "".join(tracebacks.format_exception_only(error)).strip()
+            text = "".join(tracebacks.format_exception(error))
+        try:
+            _end_with_nested(self.info.run_id, status, told, text)
+        except TracknbError as problem:
+            if error is None:
+                raise
+            # The user's own exception goes on; what the store said of the run's end is told beside it.
+            warnings.warn(f"{type(problem).__name__}: {problem}", RuntimeWarning, stacklevel=2)
+
+
+@dataclass(slots=True, eq=False)
+class OpenRun:
+    """An open run: where it logs, how it looks live, and who ends it."""
+
+    run: ActiveRun
+    client: TrackingClient
+    live: LiveRun
+    owner: Owner
+    previous: Run | None = None
+    adopted: bool = False
+    durable: bool = False
+    # The cell that this run was last touched in, and the one that it was opened in.
+    cell: _Cell | None = None
+    home: _Cell | None = None
+    # By metric, once it was logged: where its points go, in the store and in the live curve.
+    curves: dict[str, tuple[Callable[[int, int, float], Point], list[Point]]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Cell:
+    """The cell that is being executed, and the runs that it touched."""
+
+    tags: Callable[[], Mapping[str, str]]
+    touched: dict[str, None] = field(default_factory=dict)
+    client: TrackingClient | None = None
+    experiment_id: str | None = None
+    run_tags: dict[str, str] = field(default_factory=dict)
+    attempt: str | None = None
+    previous: Run | None = None
+    on_run: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How a run ended, until the store has taken it."""
+
+    opened: OpenRun
+    status: str
+    end_time: int
+    tags: dict[str, str]
+
+
+class State:
+    """What this process tracks right now."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.experiment: str | None = None
+        self.shared: list[OpenRun] = []
+        self.open: dict[str, OpenRun] = {}
+        self.live: dict[str, LiveRun] = {}
+        self.cell: _Cell | None = None
+        self.home_task: asyncio.Task[Any] | None = None
+        self.last: tuple[TrackingClient, str] | None = None
+        self.inherited = False
+        self.unended: dict[str, _Ending] = {}
+
+
+state = State()
+# Ids of runs whose `with` block is being executed.
+_entered: set[str] = set()
+own: ContextVar[tuple[OpenRun, ...]] = ContextVar("tracknb_runs", default=())
+
+
+def client() -> TrackingClient:
+    """Return a client of the store that holds at this moment."""
+    if state.cell is not None and state.cell.client is not None:
+        return state.cell.client
+    inherit()
+    return TrackingClient()
+
+
+def current_experiment_id() -> str:
+    """Return the id of the experiment that a new run would go to."""
+    here = client()
+    if state.cell is not None and state.cell.experiment_id is not None:
+        return state.cell.experiment_id
+    if state.experiment is not None:
+        return here.get_or_create_experiment(state.experiment).experiment_id
+    number, name = config.environment_experiment()
+    if number is not None:
+        return here.get_experiment(number).experiment_id
+    if name is not None:
+        return here.get_or_create_experiment(name).experiment_id
+    return "0"
+
+
+# -- which one -------------------------------------------------------------------------
+
+
+def current() -> OpenRun | None:
+    """Return the run that logging calls go to, or None."""
+    for item in reversed(own.get()):
+        if item.run.info.run_id in state.open:
+            return item
+    return state.shared[-1] if state.shared else inherit()
+
+
+def needed() -> OpenRun:
+    """Return the active run; without one a bare call starts it."""
+    top = current()
+    if top is None and len(state.open) == 1:
+        # A helper thread of a task or thread that opened a run for itself: where only one is open, it is meant.
+        top = next(iter(list(state.open.values())), None)
+    if top is None:
+        top = open_run(client(), None, None, {}, {}, None, "bare")
+    elif state.cell is not None and top.run.info.run_id not in state.cell.touched:
+        _touch(top)
+    else:
+        top.cell = state.cell
+    return top
+
+
+def _is_side() -> bool:
+    """Tell whether this code runs in a thread or task of its own."""
+    if threading.current_thread() is not threading.main_thread():
+        return True
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return False
+    return task is not None and task is not state.home_task
+
+
+def _touch(opened: OpenRun) -> None:
+    state.live[opened.run.info.run_id] = opened.live
+    opened.cell = cell = state.cell
+    if cell is not None:
+        first = not cell.touched
+        cell.touched[opened.run.info.run_id] = None
+        if first and cell.on_run is not None:
+            cell.on_run()
+
+
+# -- opening ---------------------------------------------------------------------------
+
+
+def open_run(
+    here: TrackingClient,
+    experiment_id: str | None,
+    run_name: str | None,
+    tags: Mapping[str, Any],
+    params: Mapping[str, Any],
+    parent: str | None,
+    owner: Owner,
+    *,
+    durable: bool = False,
+) -> OpenRun:
+    """Start a run with what its surroundings say of it, and make it active."""
+    cell = state.cell
+    context = dict(cell.tags()) if cell is not None else _script_tags()
+    group = context.pop(CELL_GROUP_TAG, None)
+    merged = {**context, **(cell.run_tags if cell is not None else {}), **tags}
+    if parent is not None:
+        merged[PARENT_TAG] = parent
+    attempt_group = None
+    if cell is not None and group is not None:
+        # Attempts are counted by executions of the cell, not by the runs in one of them.
+        if cell.attempt is None:
+            cell.previous = here.latest_run_of_group(group)
+            attempt_group = group
+        else:
+            merged |= {CELL_GROUP_TAG: group, ATTEMPT_TAG: cell.attempt}
+    experiment = here.get_experiment(experiment_id or current_experiment_id())
+    run = here.create_run(
+        experiment.experiment_id,
+        tags=merged,
+        run_name=run_name,
+        params=params,
+        attempt_group=attempt_group,
+    )
+    if cell is not None:
+        cell.attempt = run.data.tags.get(ATTEMPT_TAG)
+    opened = OpenRun(
+        run=_as_active(run),
+        client=here,
+        live=_live_of(run, experiment.name),
+        owner=owner,
+        previous=cell.previous if cell is not None else None,
+    )
+    note_changes(opened, run.data.params)
+    if durable:
+        make_durable(opened)
+    _push(opened)
+    return opened
+
+
+def resume_run(here: TrackingClient, run_id: str, owner: Owner, *, durable: bool = False) -> ActiveRun:
+    """Make a run that is in the store active again."""
+    already = state.open.get(run_id)
+    if already is not None:
+        if durable:
+            make_durable(already)
+        _touch(already)
+        return already.run
+    here.update_run(run_id, RunStatus.RUNNING)
+    run = here.get_run(run_id)
+    opened = OpenRun(_as_active(run), here, _live_of(run, here.get_experiment(run.info.experiment_id).name), owner)
+    opened.live.series.update(here.live_series(run_id))
+    if durable:
+        make_durable(opened)
+    _push(opened)
+    return opened.run
+
+
+def make_way(top: OpenRun) -> None:
+    """End what a bare call left open, or refuse where a block still needs its run."""
+    if top.owner == "worker":
+        return
+    if top in own.get() or not _is_side():
+        if top.owner == "user" and top.run.info.run_id in _entered:
+            raise InvalidValue(
+                f"The run '{top.live.name}' is still active: its with block has not ended. "
+                "Pass nested=True to start a child run inside it."
+            )
+        end_run(top, RunStatus.FINISHED)
+
+
+def adopt(top: OpenRun, run_name: str | None, tags: Mapping[str, Any]) -> ActiveRun:
+    """Take over the run that a ``%%track_run`` cell was given."""
+    top.adopted = True
+    return changed(top, run_name, tags) if run_name is not None or tags else top.run
+
+
+def changed(opened: OpenRun, run_name: str | None, tags: Mapping[str, Any]) -> ActiveRun:
+    """Give an open run another name and more tags."""
+    opened.client.update_run(opened.run.info.run_id, name=run_name, tags=tags)
+    opened.live.name = run_name or opened.live.name
+    opened.live.tags.update({str(key): str(value) for key, value in tags.items()})
+    opened.live.version += 1
+    opened.run = _as_active(opened.client.get_run(opened.run.info.run_id))
+    return opened.run
+
+
+def make_durable(opened: OpenRun) -> None:
+    """Let every point reach the disk before its call returns, while this run is open."""
+    opened.durable = True
+    opened.client.set_durable(True)
+
+
+def _live_of(run: Run, experiment: str) -> LiveRun:
+    attempt = run.data.tags.get(ATTEMPT_TAG, "")
+    return LiveRun(
+        run_id=run.info.run_id,
+        name=run.info.run_name,
+        experiment=experiment,
+        status=run.info.status,
+        start_time=run.info.start_time,
+        params=dict(run.data.params),
+        tags=dict(run.data.tags),
+        attempt=int(attempt) if attempt.isdecimal() else None,
+    )
+
+
+def _as_active(run: Run) -> ActiveRun:
+    return ActiveRun(run.info, run.data, run.inputs)
+
+
+def note_changes(target: OpenRun, params: Mapping[str, str]) -> None:
+    """Note which params differ from the previous attempt, for the live panel."""
+    if target.previous is None:
+        return
+    before = target.previous.data.params
+    told = {key for key, _, _ in target.live.changed}
+    target.live.changed += [
+        (key, before[key], value)
+        for key, value in params.items()
+        if key in before and before[key] != value and key not in told
+    ]
+
+
+def _push(opened: OpenRun) -> None:
+    opened.home = state.cell
+    with state.lock:
+        if _is_side():
+            own.set((*own.get(), opened))
+        else:
+            state.shared.append(opened)
+        state.open[opened.run.info.run_id] = opened
+        offer()
+        ending.watch()
+        ending.go_on()
+        state.last = (opened.client, opened.run.info.run_id)
+    _touch(opened)
+
+
+def _script_tags() -> dict[str, str]:
+    facts = git.facts(os.getcwd())
+    tags = {
+        SOURCE_NAME_TAG: config.script_name(),
+        SOURCE_TYPE_TAG: "LOCAL",
+        PYTHON_TAG: environment.python_version(),
+        PLATFORM_TAG: environment.platform_name(),
+    }
+    return tags | git_tags(facts)
+
+
+def git_tags(facts: git.GitFacts | None) -> dict[str, str]:
+    """Return what is known of a work tree as tags."""
+    if facts is None:
+        return {}
+    found = {
+        GIT_COMMIT_TAG: facts.commit,
+        GIT_BRANCH_TAG: facts.branch,
+        GIT_REMOTE_TAG: facts.remote,
+        GIT_DIRTY_TAG: None if facts.dirty is None else str(facts.dirty).lower(),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+# -- ending ----------------------------------------------------------------------------
+
+
+def end_run(opened: OpenRun, status: str, error: str | None = None, traceback: str | None = None) -> None:
+    """End a run; it leaves the stack even if the store refuses, and is ended when that is possible."""
+    run_id = opened.run.info.run_id
+    with state.lock:
+        if state.open.pop(run_id, None) is None:
+            return
+        _entered.discard(run_id)
+        state.shared = [item for item in state.shared if item is not opened]
+    if opened.owner == "worker":
+        opened.client.flush()
+        return
+    # A traceback quotes source lines, and those may hold keys.
+    error = secrets.mask(error) if error is not None else None
+    traceback = secrets.mask(traceback) if traceback is not None else None
+    live = opened.live
+    # A clock that was set back must not end a run before its start.
+    live.status, live.end_time, live.error = str(status), max(names.now_ms(), live.start_time), error
+    live.version += 1
+    if state.cell is None:
+        # No panel will ask for it any more.
+        live.fold()
+        state.live.pop(run_id, None)
+    tags = {}
+    if error is not None:
+        tags[ERROR_TAG] = error[:_TRACEBACK_LIMIT]
+    if traceback is not None:
+        # The end of a traceback holds the error; its middle can be a thousand frames.
+        tags[TRACEBACK_TAG] = traceback[-_TRACEBACK_LIMIT:]
+    state.unended[run_id] = _Ending(opened, str(status), live.end_time, tags)
+    try:
+        store_ends()
+        if not state.open:
+            opened.client.retire()
+    except NestedCall:
+        # In a signal handler, in the middle of a commit: a thread waits until that is over.
+        threading.Thread(target=store_ends, name="tracknb-end", daemon=True).start()
+    offer()
+    if opened.durable and not any(item.durable for item in state.open.values()):
+        opened.client.set_durable(config.is_durable())
+
+
+def store_ends() -> None:
+    """Store the ends of runs, those too that could not be stored before; one that fails stops no other."""
+    failed: TracknbError | None = None
+    for run_id, end in list(state.unended.items()):
+        client = end.opened.client
+        try:
+            if end.tags:
+                client.set_tags(run_id, end.tags)
+            client.set_terminated(run_id, end.status, end.end_time)
+        except NotFound as problem:
+            # Somebody removed the run: there is nothing to end any more.
+            failed = failed or problem
+        except TracknbError as problem:
+            failed = problem
+            continue
+        state.unended.pop(run_id, None)
+    if failed is not None:
+        raise failed
+
+
+def _end_with_nested(run_id: str, status: str, error: str | None, traceback: str | None) -> None:
+    """End a run, and with it the children that were left open inside it."""
+    opened = state.open.get(run_id)
+    if opened is None:
+        return
+    stack = own.get() if opened in own.get() else tuple(state.shared)
+    for item in reversed(stack[stack.index(opened) :] if opened in stack else (opened,)):
+        end_run(item, status, error, traceback)
+
+
+def _end_at_exit() -> None:
+    """End what is still open when the process ends, and commit everything."""
+    error = ending.reason()
+    status, told, text = RunStatus.FINISHED, None, None
+    if error is not None:
+        status = RunStatus.KILLED if isinstance(error, KeyboardInterrupt) else RunStatus.FAILED
+        told = "".join(tracebacks.format_exception_only(error)).strip()
+        text = "".join(tracebacks.format_exception(error))
+    try:
+        for opened in reversed(list(state.open.values())):
+            with contextlib.suppress(TracknbError):
+                end_run(opened, status, told, text)
+        store_ends()
+    finally:
+        close_stores()
+
+
+# -- workers ---------------------------------------------------------------------------
+
+
+def offer() -> None:
+    """Tell workers that start from now on which run is meant."""
+    top = state.shared[-1] if state.shared else None
+    try:
+        address = config.resolved_uri() if top is None else top.client.address
+    except OSError:
+        # The working directory is gone, and with it what a relative store means.
+        return
+    run_id = None if top is None else top.run.info.run_id
+    workers.offer(workers.Offer(address, state.experiment, run_id, top is not None and top.durable))
+
+
+def inherit() -> OpenRun | None:
+    """Track where the process does that made this worker, if it is one, and in its run."""
+    if state.inherited:
+        return None
+    with state.lock:
+        meant = workers.offered()
+        if meant is None or state.inherited:
+            state.inherited = True
+            return state.shared[-1] if state.shared else None
+        if not config.is_chosen():
+            config.choose_uri(meant.address)
+            state.experiment = state.experiment or meant.experiment
+        opened = None
+        if meant.run_id is not None:
+            here = TrackingClient(meant.address)
+            run = here.get_run(meant.run_id)
+            experiment = here.get_experiment(run.info.experiment_id).name
+            opened = OpenRun(_as_active(run), here, _live_of(run, experiment), "worker")
+            # For every thread and task of this worker, whichever came first.
+            state.shared.append(opened)
+            state.open[meant.run_id] = opened
+            if meant.durable:
+                make_durable(opened)
+        # Last: what failed is tried again with the next call.
+        state.inherited = True
+        workers.at_end(close_stores)
+        return opened
+
+
+def _reset_after_fork() -> None:
+    # A worker logs into the parent's runs; its exit must not end them.
+    state.lock = threading.RLock()
+    live.reset_after_fork()
+    atexit.unregister(_end_at_exit)
+    # Only commit what this child logged.
+    atexit.register(close_stores)
+    workers.at_end_of_forked(state, close_stores)
+    # A forked worker has all of it in memory.
+    state.inherited = True
+    for opened in state.open.values():
+        opened.owner = "worker"
+
+
+# -- cells -----------------------------------------------------------------------------
+
+
+def begin_cell(tags: Callable[[], Mapping[str, str]], on_run: Callable[[], None] | None = None) -> None:
+    """Say that a cell begins.
+
+    Parameters
+    ----------
+    tags
+        Asked for the cell's tags whenever a run starts in it.
+    on_run
+        Called when the cell touches its first run.
+    """
+    try:
+        state.home_task = asyncio.current_task()
+    except RuntimeError:
+        state.home_task = None
+    state.live = {run_id: opened.live for run_id, opened in state.open.items()}
+    state.cell = _Cell(tags, on_run=on_run)
+
+
+def mute_cell() -> None:
+    """Say that the runs of the executed cell are not shown under it."""
+    if state.cell is not None:
+        state.cell.on_run = None
+
+
+def open_cell_run(
+    *,
+    experiment: str | None = None,
+    run_name: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    params: Mapping[str, str] | None = None,
+    description: str | None = None,
+    nested: bool = False,
+    parent_run_id: str | None = None,
+    resume: str | None = None,
+    store: str | None = None,
+    durable: bool = False,
+) -> ActiveRun:
+    """Open the run of a ``%%track_run`` cell; its options hold for every run of the cell."""
+    if state.cell is None:
+        begin_cell(dict)
+    cell = state.cell
+    assert cell is not None
+    if store is not None:
+        cell.client = TrackingClient(store)
+    here = client()
+    if experiment is not None:
+        cell.experiment_id = here.get_or_create_experiment(experiment).experiment_id
+    if resume is not None:
+        return resume_run(here, _resumed_id(here, resume), "cell", durable=durable)
+    if parent_run_id is not None:
+        parent: str | None = here.get_run(parent_run_id).info.run_id
+    else:
+        top = current()
+        parent = top.run.info.run_id if nested and top is not None else None
+    cell.run_tags = dict(tags or {})
+    own_tags = {NOTE_TAG: description} if description is not None else {}
+    return open_run(here, None, run_name, own_tags, params or {}, parent, "cell", durable=durable).run
+
+
+def _resumed_id(here: TrackingClient, resume: str) -> str:
+    if resume != "last":
+        return resume
+    cell = state.cell
+    group = cell.tags().get(CELL_GROUP_TAG) if cell is not None else None
+    found = here.latest_run_of_group(group) if group else None
+    if found is None:
+        newest = here.search_runs([current_experiment_id()], max_results=1)
+        found = newest[0] if newest else None
+    if found is None:
+        raise NotFound("There is no run to resume in this experiment yet. Leave --resume out to start one.")
+    return found.info.run_id
+
+
+def cell_runs() -> tuple[str, ...]:
+    """Return the ids of the runs that the executed cell started or logged to, in order."""
+    return tuple(state.cell.touched) if state.cell is not None else ()
+
+
+def cell_runs_reader() -> Callable[[], tuple[str, ...]]:
+    """Return what gives the executed cell's runs, also after the cell has ended."""
+    cell = state.cell
+    return lambda: tuple(cell.touched) if cell is not None else ()
+
+
+def end_cell(status: str, error: str | None = None, traceback: str | None = None) -> tuple[str, ...]:
+    """Say that the cell has ended: its own runs end with it.
+
+    A run that ``start_run()`` left open stays open, unless the very cell that opened it
+    went wrong. Returns the ids of the runs that the cell touched.
+    """
+    cell = state.cell
+    if cell is None:
+        return ()
+    touched = tuple(cell.touched)
+    try:
+        for opened in reversed(list(state.open.values())):
+            if opened.run.info.run_id not in cell.touched:
+                continue
+            if opened.owner != "user" or (status != RunStatus.FINISHED and opened.home is cell):
+                end_run(opened, status, error, traceback)
+    finally:
+        state.cell = None
+        state.home_task = None
+    return touched
+
+
+def snapshot(run_ids: Sequence[str]) -> list[LiveRun]:
+    """Return how runs of this process look right now, from memory."""
+    found = [state.live[run_id] for run_id in run_ids if run_id in state.live]
+    for item in found:
+        item.fold()
+    return found
+
+
+atexit.register(_end_at_exit)
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_reset_after_fork)
