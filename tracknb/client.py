@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tracknb import config, names, validation
-from tracknb.artifacts import FileInfo, LocalArtifacts
 from tracknb.capture import environment
 from tracknb.entities import (
     PARENT_TAG,
@@ -32,6 +31,7 @@ from tracknb.entities import (
     ViewType,
 )
 from tracknb.errors import InvalidValue, NotFound, TracknbError
+from tracknb.files import FileInfo, LocalArtifacts
 from tracknb.live import CURVE_LIMIT, LiveSeries
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from tracknb import active, config, names
-from tracknb.artifacts import FileInfo
 from tracknb.client import TrackingClient, as_point, experiment_ids_by_name
 from tracknb.entities import (
     EVALUATION_SET_TAGS,
@@ -20,6 +19,7 @@ from tracknb.entities import (
     ViewType,
 )
 from tracknb.errors import InvalidValue, NoActiveRun, NotFound
+from tracknb.files import FileInfo
 from tracknb.live import CURVE_LIMIT, LiveSeries, Progress
 
 if TYPE_CHECKING:
