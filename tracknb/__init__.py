@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tracknb import data
 from tracknb.active import ActiveRun
 from tracknb.client import TrackingClient
 from tracknb.entities import (
@@ -45,6 +46,8 @@ from tracknb.fluent import (
     log_artifacts,
     log_dict,
     log_figure,
+    log_input,
+    log_inputs,
     log_metric,
     log_metrics,
     log_param,
@@ -90,6 +93,7 @@ __all__ = [
     "active_run",
     "chart",
     "create_experiment",
+    "data",
     "delete_experiment",
     "delete_experiment_tag",
     "delete_run",
@@ -111,6 +115,8 @@ __all__ = [
     "log_artifacts",
     "log_dict",
     "log_figure",
+    "log_input",
+    "log_inputs",
     "log_metric",
     "log_metrics",
     "log_param",

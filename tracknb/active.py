@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from tracknb import config, live, names
+from tracknb import config, live, names, validation
 from tracknb.capture import ending, environment, git, secrets, workers
 from tracknb.client import TrackingClient, close_stores
 from tracknb.entities import (
@@ -98,6 +98,8 @@ class OpenRun:
     previous: Run | None = None
     adopted: bool = False
     durable: bool = False
+    # A name such as "{model} lr={lr}", which the params fill in.
+    template: str | None = None
     # The cell that this run was last touched in, and the one that it was opened in.
     cell: _Cell | None = None
     home: _Cell | None = None
@@ -267,10 +269,12 @@ def open_run(
         owner=owner,
         previous=cell.previous if cell is not None else None,
     )
+    opened.template = _template(run_name)
     note_changes(opened, run.data.params)
     if durable:
         make_durable(opened)
     _push(opened)
+    name_by_params(opened)
     return opened
 
 
@@ -308,7 +312,13 @@ def make_way(top: OpenRun) -> None:
 def adopt(top: OpenRun, run_name: str | None, tags: Mapping[str, Any]) -> ActiveRun:
     """Take over the run that a ``%%track_run`` cell was given."""
     top.adopted = True
-    return changed(top, run_name, tags) if run_name is not None or tags else top.run
+    if run_name is None and not tags:
+        return top.run
+    changed(top, run_name, tags)
+    if run_name is not None:
+        top.template = _template(run_name)
+        name_by_params(top)
+    return top.run
 
 
 def changed(opened: OpenRun, run_name: str | None, tags: Mapping[str, Any]) -> ActiveRun:
@@ -356,6 +366,19 @@ def note_changes(target: OpenRun, params: Mapping[str, str]) -> None:
         for key, value in params.items()
         if key in before and before[key] != value and key not in told
     ]
+
+
+def _template(run_name: str | None) -> str | None:
+    return run_name if run_name is not None and "{" in run_name else None
+
+
+def name_by_params(opened: OpenRun) -> None:
+    """Give a run the name that its template and its params make, once all of them are there."""
+    if opened.template is None:
+        return
+    name = names.filled(opened.template, opened.live.params)
+    if name is not None and name != opened.live.name:
+        changed(opened, name[: validation.MAX_NAME], {})
 
 
 def _push(opened: OpenRun) -> None:

@@ -21,6 +21,7 @@ from tracknb.entities import (
     PARENT_TAG,
     RUN_NAME_TAG,
     USER_TAG,
+    DatasetInput,
     Experiment,
     LifecycleStage,
     Metric,
@@ -387,13 +388,44 @@ class TrackingClient:
         """Return where a loop appends checked points of one metric; None if each must be checked."""
         return self._store.point_series(run_id, key)
 
-    def log_param(self, run_id: str, key: str, value: Any) -> None:
-        """Keep a parameter as text; the same value again is quiet, another one an error."""
-        self.log_params(run_id, {key: value})
+    def log_param(
+        self, run_id: str, key: str, value: Any, synchronous: bool | None = None, *, overwrite: bool | None = None
+    ) -> Any:
+        """Keep a parameter as text and return the value; the same value again is quiet.
 
-    def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
-        """Keep parameters, all or none."""
-        self._store.log_params(run_id, _clean_params(params))
+        Raises
+        ------
+        ParamChanged
+            The parameter was logged with another value, which stays, unless ``overwrite`` was given.
+        """
+        self.log_params(run_id, {key: value}, overwrite=overwrite)
+        return value
+
+    def log_params(self, run_id: str, params: Mapping[str, Any], *, overwrite: bool | None = None) -> None:
+        """Keep parameters, all or none; ``overwrite`` replaces other values and keeps them in the history."""
+        replace = config.may_overwrite_params() if overwrite is None else overwrite
+        self._store.log_params(run_id, _clean_params(params), overwrite=replace)
+
+    def param_history(self, run_id: str, key: str) -> list[tuple[str, int]]:
+        """Return what a param was before it was overwritten: (value, when it was replaced in ms), the oldest first."""
+        return self._store.param_history(run_id, key)
+
+    def log_inputs(
+        self,
+        run_id: str,
+        datasets: Sequence[DatasetInput] | None = None,
+        models: Sequence[object] | None = None,
+    ) -> None:
+        """Note which datasets a run used; one that is noted already stays as it is.
+
+        Raises
+        ------
+        InvalidValue
+            A text is too long or cannot be stored; nothing was logged.
+        """
+        if models:
+            raise InvalidValue("Models are no inputs of runs in this version. Nothing was logged.")
+        self._store.log_inputs(run_id, [validation.as_input(item) for item in datasets or ()])
 
     def set_tag(self, run_id: str, key: str, value: Any) -> None:
         """Set a tag of a run, over an older value if there is one."""

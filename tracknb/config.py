@@ -91,9 +91,18 @@ def busy_seconds() -> float:
     raise InvalidValue(f"TRACKNB_BUSY_SECONDS is a number of seconds such as 60, not '{given}'.")
 
 
+def may_overwrite_params() -> bool:
+    """Tell whether the environment lets a param be logged again with another value."""
+    return _is_set("TRACKNB_OVERWRITE_PARAMS")
+
+
 def is_durable() -> bool:
     """Tell whether the environment asks that every call reaches the disk before it returns."""
-    return os.environ.get("TRACKNB_DURABLE", "").strip().lower() not in ("", "0", "false", "no", "off")
+    return _is_set("TRACKNB_DURABLE")
+
+
+def _is_set(variable: str) -> bool:
+    return os.environ.get(variable, "").strip().lower() not in ("", "0", "false", "no", "off")
 
 
 def resolve_uri(uri: str | os.PathLike[str]) -> str:

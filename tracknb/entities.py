@@ -58,6 +58,7 @@ TRACEBACK_TAG = "tracknb.traceback"
 END_REASON_TAG = "tracknb.end_reason"
 PYTHON_TAG = "tracknb.env.python"
 PLATFORM_TAG = "tracknb.env.platform"
+DATASET_CONTEXT_TAG = "mlflow.data.context"
 # The first is the Backstage plugin's convention, which existing runs carry.
 EVALUATION_SET_TAGS = ("mlflow.backstage.evaluation_set", "tracknb.evaluation_set")
 
@@ -125,10 +126,39 @@ class RunData:
 
 
 @dataclass(frozen=True, slots=True)
-class RunInputs:
-    """The datasets that a run used."""
+class Dataset:
+    """Data that runs of an experiment used; ``source``, ``schema`` and ``profile`` are JSON."""
 
-    dataset_inputs: tuple[object, ...] = ()
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    schema: str | None = None
+    profile: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputTag:
+    """A tag of a run's use of a dataset, such as what it was used for."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInput:
+    """A run's use of a dataset."""
+
+    dataset: Dataset
+    tags: list[InputTag] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class RunInputs:
+    """The datasets that a run used, in the order in which they were logged."""
+
+    dataset_inputs: list[DatasetInput] = field(default_factory=list)
+    model_inputs: list[object] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from tracknb import active, config, names
+from tracknb import active, config, data, names
 from tracknb.client import TrackingClient, as_point, experiment_ids_by_name
 from tracknb.entities import (
     EVALUATION_SET_TAGS,
@@ -350,29 +350,117 @@ def _log_points(points: Sequence[tuple[str, float, int, int]], run_id: str | Non
             series.fold()
 
 
-def log_param(key: str, value: T, synchronous: bool | None = None) -> T:
+def log_param(key: str, value: T, synchronous: bool | None = None, *, overwrite: bool | None = None) -> T:
     """Keep a parameter as text and return the value; the same value again is quiet.
+
+    Parameters
+    ----------
+    key, value
+        What to keep; the value as ``str`` shows it.
+    synchronous
+        Accepted for MLflow's sake.
+    overwrite
+        Replaces another value, which is kept in the param's history. Without it
+        ``TRACKNB_OVERWRITE_PARAMS`` of the environment decides, else nothing is replaced.
 
     Raises
     ------
     ParamChanged
         The parameter was logged with another value, which stays.
+
+    Examples
+    --------
+    >>> import tracknb
+    >>> with tracknb.start_run() as run:
+    ...     _ = tracknb.log_param("lr", 0.1)
+    ...     _ = tracknb.log_param("lr", 0.2, overwrite=True)
+    >>> tracknb.get_run(run.info.run_id).data.params
+    {'lr': '0.2'}
+    >>> [value for value, _ in tracknb.MlflowClient().param_history(run.info.run_id, "lr")]
+    ['0.1']
     """
-    log_params({key: value})
+    log_params({key: value}, overwrite=overwrite)
     return value
 
 
-def log_params(params: Mapping[str, Any], synchronous: bool | None = None, run_id: str | None = None) -> None:
-    """Keep parameters as text, all or none."""
+def log_params(
+    params: Mapping[str, Any],
+    synchronous: bool | None = None,
+    run_id: str | None = None,
+    *,
+    overwrite: bool | None = None,
+) -> None:
+    """Keep parameters as text, all or none; ``overwrite`` as for ``log_param``."""
     if run_id is not None and run_id not in active.state.open:
-        active.client().log_params(run_id, params)
+        active.client().log_params(run_id, params, overwrite=overwrite)
         return
     target = active.state.open[run_id] if run_id is not None else active.needed()
-    target.client.log_params(target.run.info.run_id, params)
+    target.client.log_params(target.run.info.run_id, params, overwrite=overwrite)
     clean = {str(key): str(value) for key, value in params.items()}
     target.live.params.update(clean)
     active.note_changes(target, clean)
     target.live.version += 1
+    active.name_by_params(target)
+
+
+def log_input(
+    dataset: Any = None,
+    context: str | None = None,
+    tags: Mapping[str, Any] | None = None,
+    model: object | None = None,
+) -> None:
+    """Note which data the active run uses.
+
+    Parameters
+    ----------
+    dataset
+        What ``tracknb.data.from_pandas``, ``from_numpy`` or ``from_file`` made; a DataFrame, an
+        array or a path will do. The data itself is not kept, only its name, digest, schema,
+        size and source.
+    context
+        What it is used for, such as ``"training"``.
+    tags
+        More about this use of it.
+    model
+        Accepted for MLflow's sake; None only.
+
+    Raises
+    ------
+    InvalidValue
+        This is no data; nothing was logged.
+
+    Examples
+    --------
+    >>> import pandas as pd, tracknb
+    >>> rides = tracknb.data.from_pandas(pd.DataFrame({"fare": [4.5, 12.0]}), name="rides")
+    >>> with tracknb.start_run() as run:
+    ...     tracknb.log_input(rides, context="training")
+    >>> [given.dataset.name for given in tracknb.get_run(run.info.run_id).inputs.dataset_inputs]
+    ['rides']
+    >>> len(tracknb.search_runs(filter_string="datasets.name = 'rides'"))
+    1
+    """
+    given = [] if dataset is None else [data.as_input(dataset, context, tags)]
+    target = active.needed()
+    target.client.log_inputs(target.run.info.run_id, given, models=None if model is None else [model])
+
+
+def log_inputs(
+    datasets: Sequence[Any] | None = None,
+    contexts: Sequence[str | None] | None = None,
+    tags_list: Sequence[Mapping[str, Any] | None] | None = None,
+    models: Sequence[object] | None = None,
+) -> None:
+    """Note several datasets in one step; the lists have the same length, and None in one is nothing."""
+    columns = (datasets or [], contexts or [], tags_list or [])
+    if len({len(column) for column in columns}) > 1:
+        raise InvalidValue(
+            f"log_inputs got {len(columns[0])} datasets, {len(columns[1])} contexts and {len(columns[2])} tags; "
+            "the three lists have the same length. Nothing was logged."
+        )
+    given = [data.as_input(*item) for item in zip(*columns, strict=True) if item[0] is not None]
+    target = active.needed()
+    target.client.log_inputs(target.run.info.run_id, given, models=models)
 
 
 def set_tag(key: str, value: Any, synchronous: bool | None = None, run_id: str | None = None) -> None:

@@ -7,8 +7,10 @@ for something that is stored or shown.
 from __future__ import annotations
 
 import random
+import string
 import time
 import uuid
+from collections.abc import Mapping
 
 # Its own generator: a user's random.seed(0) must not make two runs share a name,
 # and naming a run must not advance the user's generator.
@@ -47,3 +49,20 @@ def new_run_name() -> str:
 def now_ms() -> int:
     """Return the milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+def filled(template: str, values: Mapping[str, str]) -> str | None:
+    """Return a template such as ``"{model} lr={lr:.2g}"`` with its fields filled in; None while one is missing."""
+    told = []
+    try:
+        for text, field, spec, _ in string.Formatter().parse(template):
+            told.append(text)
+            if field is None:
+                continue
+            if field not in values:
+                return None
+            told.append(format(float(values[field]), spec) if spec else values[field])
+    except ValueError:
+        # It is no template, or the value is no number: the name stays as it was given.
+        return None
+    return "".join(told)

@@ -14,6 +14,7 @@ A filter is comparisons joined by AND; beyond MLflow also OR, NOT and parenthese
     operator   = "=" "==" "!=" "<>" "<" "<=" ">" ">=" "LIKE" "ILIKE"
     value      = number | 'text' | "text"
 
+Places are ``metrics``, ``params``, ``tags``, ``datasets`` (by name, digest, context) and ``attributes``.
 The first dot ends the place: ``tags.mlflow.runName`` is the tag ``mlflow.runName``. A
 metric means its last value; ``metrics.loss.min`` its lowest, unless a metric has that
 name. What a run lacks matches nothing, not even ``!=``. A param compared with a bare
@@ -32,7 +33,7 @@ from typing import Final, Literal, TypeAlias
 from tracknb.errors import FilterError
 
 Entity: TypeAlias = Literal["runs", "experiments"]
-Place: TypeAlias = Literal["metrics", "params", "tags", "attributes"]
+Place: TypeAlias = Literal["metrics", "params", "tags", "datasets", "attributes"]
 Value: TypeAlias = "float | str | tuple[float | str, ...] | None"
 
 MAX_LENGTH: Final = 1_000_000
@@ -91,12 +92,18 @@ _PLACES: Final[dict[str, Place]] = {
     "parameter": "params",
     "tags": "tags",
     "tag": "tags",
+    "datasets": "datasets",
+    "dataset": "datasets",
     "attributes": "attributes",
     "attribute": "attributes",
     "attr": "attributes",
     "run": "attributes",
 }
-_PLACES_OF: Final = {"runs": ("metrics", "params", "tags", "attributes"), "experiments": ("tags", "attributes")}
+_PLACES_OF: Final = {
+    "runs": ("metrics", "params", "tags", "datasets", "attributes"),
+    "experiments": ("tags", "attributes"),
+}
+_DATASET_KEYS: Final = ("name", "digest", "context")
 _NUMBERS: Final = {"start_time", "end_time", "creation_time", "last_update_time"}
 _ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "runs": {
@@ -180,6 +187,8 @@ def _parse_one_order(item: str, entity: Entity) -> Order:
     if not tokens:
         raise FilterError("An order names a column, such as 'metrics.rmse DESC'.", text=item, start=0, end=1)
     place, key = parser.column()
+    if place == "datasets":
+        raise FilterError("Runs have no order by their datasets.", text=item, start=0, end=len(item))
     rest = tokens[parser.place :]
     if len(rest) > 1 or (rest and rest[0].word not in ("asc", "desc")):
         raise FilterError(
@@ -258,6 +267,8 @@ class _Parser:
         place, key = self.column()
         shown = self.text[first.start : self.tokens[self.place - 1].end]
         token = self.next(f"an operator after {_short(shown)}, such as =")
+        if place == "datasets" and (token.text in ("<", "<=", ">", ">=") or token.word == "is"):
+            raise self.error(f"{_short(shown)} is compared by = != LIKE ILIKE IN or NOT IN.", token)
         if token.word == "is":
             negated = self.accept("not")
             null = self.next("NULL")
@@ -304,6 +315,10 @@ class _Parser:
         key = _unquoted(rest)
         if not key:
             raise self.error(f"After '{prefix}.' comes a key, such as {prefix}.rmse.", token)
+        if place == "datasets" and key not in _DATASET_KEYS:
+            near = difflib.get_close_matches(key, _DATASET_KEYS, n=1)
+            hint = f"Did you mean '{prefix}.{near[0]}'?" if near else f"There are: {', '.join(_DATASET_KEYS)}."
+            raise self.error(f"Datasets have no '{_short(key)}' to filter by.", token, hint)
         return place, key
 
     def attribute(self, token: _Token, name: str) -> str:

@@ -10,6 +10,7 @@ import posixpath
 import re
 from typing import Any, Final
 
+from tracknb.entities import DatasetInput
 from tracknb.errors import InvalidValue
 
 MAX_KEY: Final = 250
@@ -17,6 +18,9 @@ MAX_PARAM_VALUE: Final = 6_000
 MAX_TAG_VALUE: Final = 8_000
 MAX_EXPERIMENT_TAG_VALUE: Final = 5_000
 MAX_NAME: Final = 500
+MAX_DIGEST: Final = 64
+MAX_DATASET_TEXT: Final = 4_000_000
+MAX_INPUT_TAG_KEY: Final = 255
 _KEY: Final = re.compile(r"[\w\-. :/]+\Z")
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _INT64: Final = 1 << 63
@@ -146,6 +150,26 @@ def as_tag_value(key: str, value: Any) -> str:
 def as_experiment_tag_value(key: str, value: Any) -> str:
     """Return an experiment tag's value as the text that is stored."""
     return _text("experiment tag", key, value, MAX_EXPERIMENT_TAG_VALUE)
+
+
+def as_input(dataset_input: DatasetInput) -> DatasetInput:
+    """Return a run's use of a dataset, every part of which fits into the store."""
+    data = dataset_input.dataset
+    for field, limit in (("name", MAX_NAME), ("digest", MAX_DIGEST), ("source_type", MAX_DIGEST)):
+        _text("dataset's", field, getattr(data, field), limit)
+        if not getattr(data, field):
+            raise InvalidValue(f"A dataset has a {field}; this one's is empty. Nothing was logged.")
+    for field in ("source", "schema", "profile"):
+        _text("dataset's", field, getattr(data, field) or "", MAX_DATASET_TEXT)
+    for tag in dataset_input.tags:
+        if not tag.key or len(tag.key) > MAX_INPUT_TAG_KEY:
+            raise InvalidValue(
+                f"A dataset's tag has a key of 1 to {MAX_INPUT_TAG_KEY} characters, not {tag.key[:40]!r}. "
+                "Nothing was logged."
+            )
+        _storable("dataset's tag", "key", tag.key)
+        _text("dataset's tag", tag.key, tag.value, MAX_TAG_VALUE)
+    return dataset_input
 
 
 def as_run_name(name: Any) -> str:

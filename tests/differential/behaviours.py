@@ -1278,6 +1278,66 @@ def several_datasets(mlflow):
     return sorted([given.dataset.name, sorted([t.key, t.value] for t in given.tags)] for given in inputs)
 
 
+def digests_and_schemas_of_frames(mlflow):
+    import numpy
+    import pandas
+
+    frame = pandas.DataFrame(
+        {
+            "i": [1, 2],
+            "f": [1.5, None],
+            "s": ["a", None],
+            "t": ["a", "b"],
+            "b": [True, False],
+            "d": pandas.to_datetime(["2020-01-01", "2021-01-01"]),
+            "i8": numpy.array([1, 2], "int8"),
+            "i32": numpy.array([1, 2], "int32"),
+            "f32": numpy.array([1, 2], "float32"),
+            "raw": [b"x", b"y"],
+        }
+    )
+    long = pandas.DataFrame({"n": range(20_000), "t": [str(n) for n in range(20_000)]})
+    frames = {
+        "all": frame,
+        "numbers": frame[["i", "f"]],
+        "texts": frame[["t"]],
+        "categories": pandas.DataFrame({"c": pandas.Categorical(["x", "y"])}),
+        "unsigned": pandas.DataFrame({"u": numpy.array([1, 2], "uint64")}),
+        "nothing": pandas.DataFrame({"a": []}),
+        "numbered": pandas.DataFrame({1: [1], "x y": [2]}),
+        "indexed": pandas.DataFrame({"a": [1, 2]}, index=["p", "q"]),
+        "long": long,
+        "longer": pandas.concat([long, long]),
+    }
+    found = {name: mlflow.data.from_pandas(item, source="a.csv").to_dict() for name, item in frames.items()}
+    arrays = {
+        "flat": numpy.arange(5.0),
+        "square": numpy.arange(6, dtype="float32").reshape(2, 3),
+        "texts": numpy.array(["x", "yy"]),
+        "named": {"b": numpy.zeros(2), "a": numpy.array([1, 2])},
+        "long": numpy.arange(30_000),
+    }
+    for name, item in arrays.items():
+        found[f"array {name}"] = mlflow.data.from_numpy(item, source="https://host/a.npy").to_dict()
+        found[f"targets {name}"] = mlflow.data.from_numpy(item, source="s3://bucket/a", targets=item).to_dict()
+    return found
+
+
+def a_column_that_is_not_there_as_targets(mlflow):
+    import pandas
+
+    return _told(lambda: mlflow.data.from_pandas(pandas.DataFrame({"a": [1]}), targets="b")).startswith("refused")
+
+
+def where_data_came_from(mlflow):
+    import pandas
+
+    with mlflow.start_run() as run:
+        mlflow.log_input(mlflow.data.from_pandas(pandas.DataFrame({"a": [1]}), source="taxi.csv"))
+    [given] = mlflow.get_run(run.info.run_id).inputs.dataset_inputs
+    return [mlflow.data.get_source(given).to_dict(), mlflow.data.get_source(given.dataset).to_dict()]
+
+
 def a_run_without_datasets(mlflow):
     with mlflow.start_run() as run:
         pass

@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from tracknb.entities import DATASET_CONTEXT_TAG
 from tracknb.search import And, Comparison, Node, Not, Or, Order, Value
 from tracknb.store import functions, schema
 
@@ -90,6 +91,8 @@ def _condition(node: Node, compare: Any) -> sa.ColumnElement[bool]:
 def _run_comparison(node: Comparison) -> sa.ColumnElement[bool]:
     if node.place == "attributes" and node.key != "source_name":
         return _compared(_RUN_COLUMNS[node.key], node.operator, node.value)
+    if node.place == "datasets":
+        return _compared_dataset(node)
     table, having = _rows_of(node.place, node.key)
     if node.operator in ("IS NULL", "IS NOT NULL"):
         found = schema.runs.c.id.in_(sa.select(table.c.run).where(having))
@@ -121,6 +124,18 @@ def _compared_aggregate(base: str, aggregate: str, node: Comparison) -> sa.Colum
         table.c["key"] == number, there, _compared(table.c[aggregate], node.operator, node.value)
     )
     return sa.and_(sa.not_(known), schema.runs.c.id.in_(rows))
+
+
+def _compared_dataset(node: Comparison) -> sa.ColumnElement[bool]:
+    inputs, datasets, tags = schema.inputs, schema.datasets, schema.input_tags
+    rows = sa.select(inputs.c.run)
+    if node.key == "context":
+        of_input = (tags.c.input == inputs.c.id) & (tags.c.key == DATASET_CONTEXT_TAG)
+        rows = rows.join(tags, of_input).where(_compared(tags.c.value, node.operator, node.value))
+    else:
+        rows = rows.join(datasets, datasets.c.id == inputs.c.dataset)
+        rows = rows.where(_compared(datasets.c[node.key], node.operator, node.value))
+    return schema.runs.c.id.in_(rows)
 
 
 def _rows_of(place: str, key: str, *, fresh: bool = False) -> tuple[sa.FromClause, sa.ColumnElement[bool]]:

@@ -156,6 +156,55 @@ tags = sa.Table(
     sqlite_with_rowid=False,
 )
 
+# What a param was before ``overwrite=True`` replaced it, the oldest first.
+param_history = sa.Table(
+    "param_history",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run", sa.ForeignKey("runs.id"), nullable=False),
+    sa.Column("key", _text(250), nullable=False),
+    sa.Column("value", _text(), nullable=False),
+    sa.Column("replaced_time", sa.BigInteger, nullable=False),
+    sa.Index("param_history_by_run", "run", "key"),
+)
+
+# The same data is here once in an experiment, whatever number of its runs used it.
+datasets = sa.Table(
+    "datasets",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("experiment", sa.ForeignKey("experiments.id"), nullable=False),
+    sa.Column("name", _text(500), nullable=False),
+    sa.Column("digest", _text(64), nullable=False),
+    sa.Column("source_type", _text(64), nullable=False),
+    sa.Column("source", _text(), nullable=False),
+    sa.Column("schema", _text()),
+    sa.Column("profile", _text()),
+    sa.UniqueConstraint("experiment", "name", "digest", name="datasets_once"),
+    # A filter such as datasets.name = 'taxi' starts from here.
+    sa.Index("datasets_by_name", "name"),
+    sa.Index("datasets_by_digest", "digest"),
+)
+
+inputs = sa.Table(
+    "inputs",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run", sa.ForeignKey("runs.id"), nullable=False),
+    sa.Column("dataset", sa.ForeignKey("datasets.id"), nullable=False),
+    sa.UniqueConstraint("run", "dataset", name="inputs_once"),
+    sa.Index("inputs_by_dataset", "dataset", "run"),
+)
+
+input_tags = sa.Table(
+    "input_tags",
+    metadata,
+    sa.Column("input", sa.ForeignKey("inputs.id"), primary_key=True),
+    sa.Column("key", _text(255), primary_key=True),
+    sa.Column("value", _text(), nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # Metric names, once each: a point then costs one byte for its key.
 metric_keys = sa.Table(
     "metric_keys",
@@ -241,6 +290,12 @@ VIEWS: Final = (
     """CREATE VIEW latest_metric_values AS
     SELECT r.run_id, k.name AS "key", m.value, m.timestamp, m.step, m.count, m.min, m.min_step, m.max, m.max_step
     FROM latest_metrics AS m JOIN runs AS r ON r.id = m.run JOIN metric_keys AS k ON m."key" = k.id""",
+    """CREATE VIEW dataset AS
+    SELECT id, experiment, name, digest, source_type, source, "schema", profile FROM datasets""",
+    """CREATE VIEW input AS
+    SELECT r.run_id, d.name, d.digest, t.value AS context
+    FROM inputs AS i JOIN runs AS r ON r.id = i.run JOIN datasets AS d ON d.id = i.dataset
+    LEFT JOIN input_tags AS t ON t.input = i.id AND t."key" = 'mlflow.data.context'""",
 )
 
 # A server has no place for SQLite's application_id and user_version; this is its own.

@@ -27,6 +27,7 @@ from tracknb.entities import (
     CELL_GROUP_TAG,
     END_REASON_TAG,
     RUN_NAME_TAG,
+    DatasetInput,
     Experiment,
     LifecycleStage,
     Metric,
@@ -35,6 +36,7 @@ from tracknb.entities import (
     Run,
     RunData,
     RunInfo,
+    RunInputs,
     RunStatus,
     ViewType,
 )
@@ -51,7 +53,7 @@ from tracknb.errors import (
 )
 from tracknb.search import parse_filter, parse_order
 from tracknb.store import compile as compiler
-from tracknb.store import functions, lease, schema, spool, upkeep
+from tracknb.store import functions, inputs, lease, schema, spool, upkeep
 from tracknb.store.engine import insert_missing, open_engine, upsert
 from tracknb.store.points import Points, from_stored, parts
 
@@ -340,7 +342,7 @@ class TrackingStore:
                 connection, schema.tags, [{"run": number, "key": key, "value": value} for key, value in tags.items()]
             )
             if params:
-                _insert_params(connection, number, run_name, params)
+                _insert_params(connection, number, params)
             return number
 
         number = self._engine.write(work)
@@ -506,11 +508,34 @@ class TrackingStore:
         """Return the handle by which a loop's points of one metric are appended; None if each must be checked."""
         return self._spool.series(run_id, key) if self.location.backend != "mysql" else None
 
-    def log_params(self, run_id: str, params: Mapping[str, str]) -> None:
-        """Store parameters, all or none; one that was logged with another value is refused."""
+    def log_params(self, run_id: str, params: Mapping[str, str], *, overwrite: bool = False) -> None:
+        """Store parameters, all or none; one that was logged with another value is refused, or replaced."""
         self._engine.write(
-            lambda connection: _insert_params(connection, self._number(connection, run_id), run_id, params)
+            lambda connection: _insert_params(connection, self._number(connection, run_id), params, overwrite=overwrite)
         )
+
+    def param_history(self, run_id: str, key: str) -> list[tuple[str, int]]:
+        """Return what a param was before, and when each value was replaced, the oldest first."""
+        table = schema.param_history
+
+        def work(connection: sa.Connection) -> list[tuple[str, int]]:
+            number = self._number(connection, run_id)
+            rows = connection.execute(
+                sa.select(table.c.value, table.c.replaced_time)
+                .where(table.c.run == number, table.c.key == key)
+                .order_by(table.c.id)
+            )
+            return [(value, replaced) for value, replaced in rows]
+
+        return self._engine.read(work)
+
+    def log_inputs(self, run_id: str, dataset_inputs: Sequence[DatasetInput]) -> None:
+        """Store which datasets a run used; one that is noted already stays as it is."""
+
+        def work(connection: sa.Connection) -> None:
+            inputs.insert(connection, self._number(connection, run_id), dataset_inputs)
+
+        self._engine.write(work)
 
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Set tags of a run, over older values; ``mlflow.runName`` renames it."""
@@ -700,7 +725,9 @@ def _refuse_greatest(points: Sequence[tuple[str, float, int, int]]) -> None:
             )
 
 
-def _insert_params(connection: sa.Connection, number: int, run: str, params: Mapping[str, str]) -> None:
+def _insert_params(
+    connection: sa.Connection, number: int, params: Mapping[str, str], *, overwrite: bool = False
+) -> None:
     if not params:
         return
     old: dict[str, str] = {}
@@ -711,12 +738,20 @@ def _insert_params(connection: sa.Connection, number: int, run: str, params: Map
             )
         )
         old.update({row.key: row.value for row in rows})
-    for key, value in params.items():
-        if key in old and old[key] != value:
-            raise ParamChanged(
-                f"The param '{key}' is '{old[key]}' in this run and cannot become '{value}'. "
-                "Nothing of this call was stored. Start another run for another value."
-            )
+    other = [key for key, value in params.items() if key in old and old[key] != value]
+    if other and not overwrite:
+        key = other[0]
+        raise ParamChanged(
+            f"The param '{key}' is '{old[key]}' in this run and cannot become '{params[key]}'. "
+            "Nothing of this call was stored. Start another run for another value, or pass overwrite=True."
+        )
+    if other:
+        now = names.now_ms()
+        connection.execute(
+            sa.insert(schema.param_history),
+            [{"run": number, "key": key, "value": old[key], "replaced_time": now} for key in other],
+        )
+        upsert(connection, schema.params, [{"run": number, "key": key, "value": params[key]} for key in other], "value")
     fresh = [{"run": number, "key": key, "value": value} for key, value in params.items() if key not in old]
     if fresh:
         connection.execute(sa.insert(schema.params), fresh)
@@ -758,10 +793,12 @@ def _load_runs(connection: sa.Connection, rows: Sequence[Sequence[Any]]) -> list
         for number, key, value in cursor.fetchall():
             metrics[number][key] = from_stored(schema.from_mysql(value) if is_mysql else value)
     cursor.close()
+    used = inputs.of_runs(connection, numbers)
     return [
         Run(
             RunInfo(run_id, str(experiment), name, user_id, status, start, end, stage, artifact_uri),
             RunData(metrics[number], params[number], tags[number]),
+            RunInputs(used.get(number, [])),
         )
         for number, run_id, experiment, name, user_id, status, start, end, stage, artifact_uri, *_ in rows
     ]

@@ -101,7 +101,17 @@ def remove_run(connection: sa.Connection, run_id: str) -> None:
     number = connection.execute(sa.select(schema.runs.c.id).where(schema.runs.c.run_id == run_id)).scalar()
     if number is None:
         return
-    for table in (schema.metric_blocks, schema.metrics, schema.latest_metrics, schema.params, schema.tags):
+    used = sa.select(schema.inputs.c.id).where(schema.inputs.c.run == number)
+    connection.execute(sa.delete(schema.input_tags).where(schema.input_tags.c.input.in_(used)))
+    for table in (
+        schema.metric_blocks,
+        schema.metrics,
+        schema.latest_metrics,
+        schema.params,
+        schema.param_history,
+        schema.tags,
+        schema.inputs,
+    ):
         connection.execute(sa.delete(table).where(table.c.run == number))
     connection.execute(sa.delete(schema.runs).where(schema.runs.c.id == number))
 
@@ -117,7 +127,8 @@ def remove_empty_experiments(connection: sa.Connection, before_ms: int) -> list[
         )
     ).all()
     for part in parts([row.id for row in rows]):
-        connection.execute(sa.delete(schema.experiment_tags).where(schema.experiment_tags.c.experiment.in_(part)))
+        for table in (schema.experiment_tags, schema.datasets):
+            connection.execute(sa.delete(table).where(table.c.experiment.in_(part)))
         connection.execute(sa.delete(experiments).where(experiments.c.id.in_(part)))
     return [row.artifact_location for row in rows]
 
