@@ -364,6 +364,10 @@ class TrackingClient:
         """Take a deleted run back."""
         self._store.set_run_stage(run_id, LifecycleStage.ACTIVE)
 
+    def other_content_of_set(self, experiment_id: str, evaluation_set: str, digest: str) -> Run | None:
+        """Return the newest run whose evaluation set of this name had other content, or None."""
+        return self._store.other_content_of_set(experiment_id, evaluation_set, digest)
+
     def latest_run_of_group(self, group: str) -> Run | None:
         """Return the newest run of a cell, or None."""
         return self._store.latest_run_of_group(group)

@@ -61,6 +61,7 @@ PLATFORM_TAG = "tracknb.env.platform"
 DATASET_CONTEXT_TAG = "mlflow.data.context"
 # The first is the Backstage plugin's convention, which existing runs carry.
 EVALUATION_SET_TAGS = ("mlflow.backstage.evaluation_set", "tracknb.evaluation_set")
+EVALUATION_DIGEST_TAG = "tracknb.evaluation_set.digest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,3 +186,14 @@ def evaluation_sets(tags: Mapping[str, str]) -> tuple[str, ...]:
     """Return the evaluation sets that a run's tags name, without repeats."""
     found = (tags[key] for key in EVALUATION_SET_TAGS if tags.get(key))
     return tuple(dict.fromkeys(found))
+
+
+def ambiguous_evaluation_sets(runs: Iterable[Run]) -> list[str]:
+    """Return the names of evaluation sets that stand for different data among runs, in order."""
+    contents: dict[str, set[str]] = {}
+    for run in runs:
+        digest = run.data.tags.get(EVALUATION_DIGEST_TAG)
+        if digest:
+            for name in evaluation_sets(run.data.tags):
+                contents.setdefault(name, set()).add(digest)
+    return sorted(name for name, digests in contents.items() if len(digests) > 1)

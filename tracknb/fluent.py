@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import struct
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from tracknb import active, config, data, names
 from tracknb.client import TrackingClient, as_point, experiment_ids_by_name
 from tracknb.entities import (
+    EVALUATION_DIGEST_TAG,
     EVALUATION_SET_TAGS,
     NOTE_TAG,
     Experiment,
@@ -492,9 +494,46 @@ def delete_tag(key: str, run_id: str | None = None) -> None:
         opened.live.version += 1
 
 
-def set_evaluation_set(evaluation_set: str) -> None:
-    """Say which held-out data the active run is evaluated on; tables and trends filter by it."""
-    set_tag(EVALUATION_SET_TAGS[0], evaluation_set)
+def set_evaluation_set(evaluation_set: str, dataset: Any = None) -> None:
+    """Say which held-out data the active run is evaluated on; tables and trends filter by it.
+
+    Parameters
+    ----------
+    evaluation_set
+        Its name.
+    dataset
+        The data itself, as for ``log_input``. Its digest is kept, of all rows, so that one
+        name with different contents is noticed: here by a warning, in tables and trends by a note.
+
+    Warns
+    -----
+    UserWarning
+        Another run of the experiment was evaluated on other data of this name.
+
+    Examples
+    --------
+    >>> import pandas as pd, tracknb
+    >>> held_out = pd.DataFrame({"fare": [4.5, 12.0]})
+    >>> with tracknb.start_run() as run:
+    ...     tracknb.set_evaluation_set("march", held_out)
+    """
+    if dataset is None:
+        set_tag(EVALUATION_SET_TAGS[0], evaluation_set)
+        return
+    content = data.as_dataset(dataset)
+    digest = content.fingerprint()
+    target = active.needed()
+    given = data.as_input(content, "evaluation", {"evaluation_set": evaluation_set})
+    target.client.log_inputs(target.run.info.run_id, [given])
+    set_tags({EVALUATION_SET_TAGS[0]: evaluation_set, EVALUATION_DIGEST_TAG: digest})
+    other = target.client.other_content_of_set(target.run.info.experiment_id, evaluation_set, digest)
+    if other is not None:
+        warnings.warn(
+            f"The evaluation set '{evaluation_set}' held other data in the run '{other.info.run_name}': metrics of "
+            "the two cannot be compared. Give changed data a name of its own.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def track(iterable: Iterable[T], total: int | None = None, label: str = "progress") -> Iterator[T]:

@@ -26,6 +26,8 @@ from tracknb.entities import (
     ATTEMPT_TAG,
     CELL_GROUP_TAG,
     END_REASON_TAG,
+    EVALUATION_DIGEST_TAG,
+    EVALUATION_SET_TAGS,
     RUN_NAME_TAG,
     DatasetInput,
     Experiment,
@@ -482,6 +484,26 @@ class TrackingStore:
                 sa.select(schema.runs)
                 .join(schema.tags, schema.tags.c.run == schema.runs.c.id)
                 .where(schema.tags.c.key == CELL_GROUP_TAG, schema.tags.c.value == group)
+                .where(schema.runs.c.lifecycle_stage == LifecycleStage.ACTIVE.value)
+                .order_by(schema.runs.c.id.desc())
+                .limit(1)
+            ).all()
+            return _load_runs(connection, rows)[0] if rows else None
+
+        return self._engine.read(work)
+
+    def other_content_of_set(self, experiment_id: str, evaluation_set: str, digest: str) -> Run | None:
+        """Return the newest run whose evaluation set of this name had other content, or None."""
+        named, content = schema.tags.alias(), schema.tags.alias()
+
+        def work(connection: sa.Connection) -> Run | None:
+            rows = connection.execute(
+                sa.select(schema.runs)
+                .join(named, named.c.run == schema.runs.c.id)
+                .join(content, content.c.run == schema.runs.c.id)
+                .where(named.c.key.in_(EVALUATION_SET_TAGS), named.c.value == evaluation_set)
+                .where(content.c.key == EVALUATION_DIGEST_TAG, content.c.value != digest)
+                .where(schema.runs.c.experiment == _experiment_number(experiment_id))
                 .where(schema.runs.c.lifecycle_stage == LifecycleStage.ACTIVE.value)
                 .order_by(schema.runs.c.id.desc())
                 .limit(1)

@@ -8,7 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from tracknb.entities import ATTEMPT_TAG, CELL_GROUP_TAG, SOURCE_NAME_TAG, Run, evaluation_sets
+from tracknb.entities import (
+    ATTEMPT_TAG,
+    CELL_GROUP_TAG,
+    SOURCE_NAME_TAG,
+    Run,
+    ambiguous_evaluation_sets,
+    evaluation_sets,
+)
 from tracknb.view import format as fmt
 from tracknb.view.base import (
     HTML_ROWS,
@@ -85,6 +92,14 @@ class RunsView(View):
             f"    %%track_run --experiment {_argument(fmt.one_line(name))}"
         )
 
+    def warning_text(self) -> str:
+        """Return what makes these runs hard to compare, or nothing."""
+        found = ambiguous_evaluation_sets(self.runs)
+        if not found:
+            return ""
+        names = ", ".join(f"'{fmt.one_line(name)}'" for name in found[:3]) + (" ..." if len(found) > 3 else "")
+        return f"Evaluated on different data of one name: {names}. Metrics of these runs cannot be compared."
+
     def left_out_text(self) -> str:
         """Return which columns the text and the table do not show, or nothing."""
         metrics = fmt.sorted_keys([run.data.metrics for run in self.runs])
@@ -127,6 +142,7 @@ class RunsView(View):
         runs = self.runs[:count]
         left_out = self.matched - count
         notes = [
+            self.warning_text(),
             f"{left_out:,} older {'run is' if left_out == 1 else 'runs are'} left out of this output; "
             "tracknb.search_runs() has them all."
             if left_out > 0
@@ -234,8 +250,7 @@ class RunTable(RunsView):
         lines = [self.headline(), "", fmt.columns(head, [cells(run) for run in shown], right=right)]
         if len(shown) < self.matched:
             lines.append(f"and {self.matched - len(shown):,} more")
-        if left_out := self.left_out_text():
-            lines += ["", left_out]
+        lines += [line for text in (self.warning_text(), self.left_out_text()) if text for line in ("", text)]
         return "\n".join(lines)
 
     def html(self) -> str:
@@ -244,9 +259,9 @@ class RunTable(RunsView):
             return f"<pre>{safe(self.empty_text())}</pre>"
         head, right, cells = self._columns(times=True)
         rows = [cells(run) for run in self.runs[:HTML_ROWS]]
-        left_out = f"<p>{safe(self.left_out_text())}</p>" if self.left_out_text() else ""
+        notes = "".join(f"<p>{safe(text)}</p>" for text in (self.warning_text(), self.left_out_text()) if text)
         table = bounded_table(head, rows, right=right, total=self.matched)
-        return f"<p><b>{safe(self.headline())}</b></p>{table}{left_out}"
+        return f"<p><b>{safe(self.headline())}</b></p>{table}{notes}"
 
     def _columns(self, *, times: bool) -> tuple[list[str], list[bool], Callable[[Run], list[str]]]:
         """Return heads, which of them hold numbers, and what makes a run's cells."""

@@ -84,6 +84,8 @@ class Trend(RunsView):
         ]
         if len(shown) < len(points):
             lines.insert(2, f"{len(points) - len(shown):,} older ones are left out")
+        if warning := self.warning_text():
+            lines += ["", warning]
         return "\n".join(lines)
 
     def html(self) -> str:
@@ -111,7 +113,8 @@ class Trend(RunsView):
         ]
         head = [self.metric, "run", "evaluation set", "start"]
         table = bounded_table(head, rows, right=[True, False, False, False], total=len(points))
-        return f"<p><b>{safe(self.headline())}</b></p>{image(picture, spoken)}{drawn}{table}"
+        warning = f"<p>{safe(self.warning_text())}</p>" if self.warning_text() else ""
+        return f"<p><b>{safe(self.headline())}</b></p>{image(picture, spoken)}{warning}{drawn}{table}"
 
     def payload(self) -> dict[str, Any]:
         """Return the run table's data and the metric that is drawn first."""
