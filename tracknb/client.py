@@ -5,19 +5,19 @@ Values are checked here, on their way in: what passes is stored as it is.
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import re
 import threading
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from tracknb import config, names, validation
+from tracknb import config, contents, names, validation
 from tracknb.capture import environment
 from tracknb.entities import (
+    LOGGED_ARTIFACTS_TAG,
+    LOGGED_IMAGES_TAG,
     PARENT_TAG,
     RUN_NAME_TAG,
     USER_TAG,
@@ -47,6 +47,7 @@ _LARGEST_PAGE: Final = 50_000
 
 _stores: dict[str, TrackingStore] = {}
 _stores_lock = threading.Lock()
+_tables = threading.RLock()
 
 
 def _store_at(uri: str) -> TrackingStore:
@@ -695,17 +696,11 @@ class TrackingClient:
 
     def log_dict(self, run_id: str, dictionary: Mapping[str, Any] | Sequence[Any], artifact_file: str) -> None:
         """Keep a dictionary as JSON, or as YAML where the file is called ``.yml`` or ``.yaml``."""
-        if re.search(r"\.ya?ml$", artifact_file):
-            try:
-                import yaml  # type: ignore[import-untyped,unused-ignore]
-            except ImportError:
-                # JSON is YAML: without the library the file is valid, if less pretty.
-                text = json.dumps(dictionary, indent=2, default=str)
-            else:
-                text = yaml.safe_dump(dictionary, sort_keys=False)
-        else:
-            text = json.dumps(dictionary, indent=2, default=str)
-        self.log_text(run_id, text, artifact_file)
+        self.artifacts(run_id).put_bytes(contents.dictionary_bytes(dictionary, artifact_file), artifact_file)
+
+    def log_stream(self, run_id: str, stream: BinaryIO, artifact_file: str) -> None:
+        """Keep what a binary file-like object still holds as a file of a run."""
+        self.artifacts(run_id).put_bytes(stream.read(), artifact_file)
 
     def log_figure(
         self, run_id: str, figure: Any, artifact_file: str, *, save_kwargs: Mapping[str, Any] | None = None
@@ -717,24 +712,140 @@ class TrackingClient:
         InvalidValue
             The object is none of these figures.
         """
-        suffix = Path(artifact_file).suffix.lstrip(".") or "png"
-        options = dict(save_kwargs or {})
-        if hasattr(figure, "savefig"):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, **{"format": suffix, **options})
-            data = buffer.getvalue()
-        elif hasattr(figure, "write_html") and hasattr(figure, "to_image"):
-            data = figure.to_html(**options).encode() if suffix == "html" else figure.to_image(format=suffix, **options)
-        elif hasattr(figure, "to_html") and hasattr(figure, "to_json"):
-            if suffix not in ("html", "json"):
-                raise InvalidValue(f"An Altair chart is kept as .html or .json, not as '{artifact_file}'.")
-            data = (figure.to_html(**options) if suffix == "html" else figure.to_json(**options)).encode()
-        else:
+        self.artifacts(run_id).put_bytes(contents.figure_bytes(figure, artifact_file, save_kwargs), artifact_file)
+
+    def log_image(
+        self,
+        run_id: str,
+        image: Any,
+        artifact_file: str | None = None,
+        key: str | None = None,
+        step: int | None = None,
+        timestamp: int | None = None,
+        synchronous: bool | None = None,
+    ) -> None:
+        """Keep an image: as the file ``artifact_file``, or as one of a series with ``key`` and ``step``.
+
+        Parameters
+        ----------
+        run_id
+            The run.
+        image
+            A Pillow image, or an array of height × width (× 1, 3 or 4): whole numbers from 0 to
+            255, or floats from 0 to 1.
+        artifact_file
+            Its name; the ending says which kind of file.
+        key, step, timestamp
+            The series, and the place in it; step 0 and now if left out.
+        synchronous
+            Accepted for MLflow's sake.
+
+        Raises
+        ------
+        InvalidValue
+            It is no image, or both ways of naming it were mixed; nothing was logged.
+        MissingExtra
+            Pillow is not installed.
+        """
+        is_series = any(item is not None for item in (key, step, timestamp))
+        if (artifact_file is None) == (key is None) or (artifact_file is not None and is_series):
             raise InvalidValue(
-                f"log_figure takes a matplotlib, Plotly or Altair figure, not {type(figure).__name__}. "
-                "Nothing was logged."
+                "log_image takes artifact_file=, or key= with step= and timestamp=: one of the two. Nothing was logged."
             )
-        self.artifacts(run_id).put_bytes(data, artifact_file)
+        picture, folder = contents.as_image(image), self.artifacts(run_id)
+        if artifact_file is not None:
+            folder.put_bytes(contents.image_bytes(picture, artifact_file), artifact_file)
+            return
+        assert key is not None
+        place = 0 if step is None else validation.as_step(step)
+        moment = names.now_ms() if timestamp is None else validation.as_timestamp(timestamp)
+        whole, small = contents.image_names(key, place, moment, names.new_run_id())
+        for name, item in ((whole, picture), (small, contents.small(picture))):
+            folder.put_bytes(contents.image_bytes(item, name), name)
+        self.set_tag(run_id, LOGGED_IMAGES_TAG, True)
+
+    def log_table(self, run_id: str, data: Any, artifact_file: str) -> None:
+        """Keep a table, or add rows to the one of this name.
+
+        Parameters
+        ----------
+        run_id
+            The run.
+        data
+            A DataFrame, or a dictionary of columns.
+        artifact_file
+            Ends in ``.json`` (as MLflow keeps tables) or in ``.parquet``.
+
+        Raises
+        ------
+        InvalidValue
+            This makes no table; nothing was logged.
+        """
+        import pandas as pd
+
+        contents.check_table_name(artifact_file)
+        table, folder = contents.as_table(data), self.artifacts(run_id)
+        # Rows of two threads must not overwrite each other.
+        with _tables:
+            if folder.exists(artifact_file):
+                before = contents.read_table(folder.local_path(artifact_file).read_bytes(), artifact_file)
+                table = pd.concat([before, table], ignore_index=True)
+            folder.put_bytes(contents.table_bytes(table, artifact_file), artifact_file)
+            noted = json.loads(self.get_run(run_id).data.tags.get(LOGGED_ARTIFACTS_TAG, "[]"))
+            note = {"path": artifact_file, "type": "table"}
+            if note not in noted:
+                self.set_tag(run_id, LOGGED_ARTIFACTS_TAG, json.dumps([*noted, note]))
+
+    def load_table(
+        self,
+        experiment_id: str,
+        artifact_file: str,
+        run_ids: Sequence[str] | None = None,
+        extra_columns: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Return the rows of a table of one run, or of several runs one below the other.
+
+        Parameters
+        ----------
+        experiment_id
+            Where to look.
+        artifact_file
+            The table's name.
+        run_ids
+            Which runs; all of the experiment that have the table if left out.
+        extra_columns
+            Columns of ``search_runs`` that are added, such as ``"run_id"`` or ``"params.lr"``;
+            where the table has one of this name, with an underscore behind it.
+
+        Raises
+        ------
+        NotFound
+            No run has this table.
+        """
+        import pandas as pd
+
+        from tracknb.view.table import runs_frame
+
+        contents.check_table_name(artifact_file)
+        wanted = {"path": artifact_file, "type": "table"}
+        runs = [
+            run
+            for run in self.all_runs([experiment_id], f"tags.`{LOGGED_ARTIFACTS_TAG}` IS NOT NULL")
+            if (run_ids is None or run.info.run_id in run_ids)
+            and wanted in json.loads(run.data.tags[LOGGED_ARTIFACTS_TAG])
+        ]
+        if not runs:
+            raise NotFound(f"No run of the experiment {experiment_id} has the table '{artifact_file}'.")
+        about, tables = runs_frame(runs), []
+        for place, run in enumerate(runs):
+            content = self.artifacts(run.info.run_id).local_path(artifact_file).read_bytes()
+            table = contents.read_table(content, artifact_file)
+            for column in extra_columns or ():
+                if column not in about:
+                    raise InvalidValue(f"search_runs has no column '{column}'. It has: {', '.join(about.columns)}.")
+                table[f"{column}_" if column in table else column] = about[column].iloc[place]
+            tables.append(table)
+        return pd.concat(tables, ignore_index=True)
 
     def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
         """Return what lies directly in a folder of a run."""

@@ -58,6 +58,9 @@ TRACEBACK_TAG = "tracknb.traceback"
 END_REASON_TAG = "tracknb.end_reason"
 PYTHON_TAG = "tracknb.env.python"
 PLATFORM_TAG = "tracknb.env.platform"
+# What MLflow's pages look for.
+LOGGED_ARTIFACTS_TAG = "mlflow.loggedArtifacts"
+LOGGED_IMAGES_TAG = "mlflow.loggedImages"
 DATASET_CONTEXT_TAG = "mlflow.data.context"
 # The first is the Backstage plugin's convention, which existing runs carry.
 EVALUATION_SET_TAGS = ("mlflow.backstage.evaluation_set", "tracknb.evaluation_set")

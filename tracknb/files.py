@@ -88,6 +88,10 @@ class LocalArtifacts:
             if not entry.name.startswith(_PARTIAL)
         ]
 
+    def exists(self, artifact_path: str) -> bool:
+        """Tell whether there is a file of this name."""
+        return self._resolved(artifact_path).is_file()
+
     def local_path(self, artifact_path: str) -> Path:
         """Return where a logged file or folder lies on this machine."""
         path = self._resolved(artifact_path)

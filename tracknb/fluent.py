@@ -6,7 +6,7 @@ import os
 import struct
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar, overload
 
 from tracknb import active, config, data, names
 from tracknb.client import TrackingClient, as_point, experiment_ids_by_name
@@ -614,6 +614,79 @@ def log_figure(figure: Any, artifact_file: str, *, save_kwargs: Mapping[str, Any
     """Keep a matplotlib, Plotly or Altair figure as a file of the active run."""
     here, target = _artifact_target(None)
     here.log_figure(target, figure, artifact_file, save_kwargs=save_kwargs)
+
+
+def log_stream(stream: BinaryIO, artifact_file: str, run_id: str | None = None) -> None:
+    """Keep what a binary file-like object still holds as a file of the active run."""
+    here, target = _artifact_target(run_id)
+    here.log_stream(target, stream, artifact_file)
+
+
+def log_image(
+    image: Any,
+    artifact_file: str | None = None,
+    key: str | None = None,
+    step: int | None = None,
+    timestamp: int | None = None,
+    synchronous: bool | None = False,
+) -> None:
+    """Keep an image of the active run: as a file, or as one of a series with ``key`` and ``step``.
+
+    Parameters
+    ----------
+    image
+        A Pillow image, or an array of height × width (× 1, 3 or 4): whole numbers from 0 to
+        255, or floats from 0 to 1.
+    artifact_file
+        Its name; the ending says which kind of file.
+    key, step, timestamp
+        The series, and the place in it; step 0 and now if left out.
+    synchronous
+        Accepted for MLflow's sake.
+
+    Examples
+    --------
+    >>> import numpy as np, tracknb
+    >>> with tracknb.start_run() as run:
+    ...     tracknb.log_image(np.zeros((4, 3), dtype="uint8"), "black.png")
+    ...     tracknb.log_image(np.ones((4, 3)), key="samples", step=1)
+    >>> [item.path for item in tracknb.list_artifacts(run.info.run_id)]
+    ['black.png', 'images']
+    """
+    here, target = _artifact_target(None)
+    here.log_image(target, image, artifact_file, key, step, timestamp)
+
+
+def log_table(data: Any, artifact_file: str, run_id: str | None = None) -> None:
+    """Keep a table of the active run, or add rows to the one of this name.
+
+    Parameters
+    ----------
+    data
+        A DataFrame, or a dictionary of columns.
+    artifact_file
+        Ends in ``.json`` (as MLflow keeps tables) or in ``.parquet``.
+    run_id
+        Another run than the active one.
+
+    Examples
+    --------
+    >>> import tracknb
+    >>> with tracknb.start_run() as run:
+    ...     tracknb.log_table({"question": ["a", "b"], "score": [1, 2]}, "answers.json")
+    ...     tracknb.log_table({"question": ["c"], "score": [3]}, "answers.json")
+    >>> tracknb.load_table("answers.json", run_ids=[run.info.run_id])["score"].tolist()
+    [1, 2, 3]
+    """
+    here, target = _artifact_target(run_id)
+    here.log_table(target, data, artifact_file)
+
+
+def load_table(
+    artifact_file: str, run_ids: Sequence[str] | None = None, extra_columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Return the rows of a table of the current experiment's runs; see ``MlflowClient.load_table``."""
+    return active.client().load_table(active.current_experiment_id(), artifact_file, run_ids, extra_columns)
 
 
 def get_artifact_uri(artifact_path: str | None = None) -> str:

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-_TABLES: Final = "tables are not logged yet"
-_IMAGES: Final = "images are not logged yet"
 _SYSTEM: Final = "no system metrics are sampled yet"
 _ASYNC: Final = "nothing is logged asynchronously, so nothing is flushed; the names are missing"
-_STREAMS: Final = "streams are not logged yet"
 
 NOT_YET_THERE: Final = {
     "module.disable_system_metrics_logging": _SYSTEM,
@@ -21,14 +18,6 @@ NOT_YET_THERE: Final = {
     "module.set_system_metrics_sampling_interval": _SYSTEM,
     "module.flush_artifact_async_logging": _ASYNC,
     "module.flush_async_logging": _ASYNC,
-    "module.load_table": _TABLES,
-    "module.log_table": _TABLES,
-    "client.load_table": _TABLES,
-    "client.log_table": _TABLES,
-    "module.log_image": _IMAGES,
-    "client.log_image": _IMAGES,
-    "module.log_stream": _STREAMS,
-    "client.log_stream": _STREAMS,
 }
 _PARAMETERS: Final = {
     "module.create_experiment": "trace_location: there are no traces",
@@ -57,9 +46,6 @@ _SCRIPTS: Final = {
     "artifacts_are_downloaded_by_the_module": "the module artifacts",
     "artifacts_are_read_by_the_module": "the module artifacts",
     "a_download_by_the_client_to_a_folder": "dst_path",
-    "tables": _TABLES,
-    "images": _IMAGES,
-    "images_by_step": _IMAGES,
 }
 
 

@@ -186,7 +186,7 @@ class TestWhatMayBeLogged:
         with tracknb.start_run() as run:
             with pytest.raises(InvalidValue, match="not set"):
                 tracknb.log_input({1, 2})
-            with pytest.raises(NotFound, match="absent.csv"):
+            with pytest.raises(NotFound, match=r"absent\.csv"):
                 tracknb.log_input(tmp_path / "absent.csv")
             with pytest.raises(InvalidValue, match=r"2 datasets, 1 contexts"):
                 tracknb.log_inputs([RIDES, RIDES], ["a"], [None, None])
