@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tracknb import data
+from tracknb import data, entities, exceptions, tracking
 from tracknb.active import ActiveRun
 from tracknb.client import TrackingClient
 from tracknb.entities import (
@@ -80,6 +80,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 MlflowClient = TrackingClient
+MlflowException = TracknbError
+# A call that returned is kept; what MLflow logs asynchronously is only committed here.
+flush_async_logging = flush_artifact_async_logging = flush
 
 __all__ = [
     "ActiveRun",
@@ -87,6 +90,7 @@ __all__ = [
     "LifecycleStage",
     "Metric",
     "MlflowClient",
+    "MlflowException",
     "Run",
     "RunData",
     "RunInfo",
@@ -104,7 +108,11 @@ __all__ = [
     "delete_tag",
     "download_artifacts",
     "end_run",
+    "entities",
+    "exceptions",
     "flush",
+    "flush_artifact_async_logging",
+    "flush_async_logging",
     "get_artifact_uri",
     "get_experiment",
     "get_experiment_by_name",
@@ -144,6 +152,7 @@ __all__ = [
     "set_tracking_uri",
     "start_run",
     "track",
+    "tracking",
     "trend",
 ]
 

@@ -45,7 +45,7 @@ from tracknb.entities import (
     Run,
     RunStatus,
 )
-from tracknb.errors import InvalidValue, NestedCall, NotFound, TracknbError
+from tracknb.errors import InvalidValue, NestedCall, NotFound, RunDeleted, TracknbError
 from tracknb.live import LiveRun
 
 if TYPE_CHECKING:
@@ -473,8 +473,8 @@ def store_ends() -> None:
             if end.tags:
                 client.set_tags(run_id, end.tags)
             client.set_terminated(run_id, end.status, end.end_time)
-        except NotFound as problem:
-            # Somebody removed the run: there is nothing to end any more.
+        except (NotFound, RunDeleted) as problem:
+            # Somebody removed or deleted the run: there is nothing to end any more.
             failed = failed or problem
         except TracknbError as problem:
             failed = problem

@@ -23,16 +23,19 @@ from tracknb.entities import (
     USER_TAG,
     DatasetInput,
     Experiment,
+    FileInfo,
     LifecycleStage,
     Metric,
     MetricSummary,
     PagedList,
+    Param,
     Run,
     RunStatus,
+    RunTag,
     ViewType,
 )
 from tracknb.errors import InvalidValue, NotFound, TracknbError
-from tracknb.files import FileInfo, LocalArtifacts
+from tracknb.files import LocalArtifacts
 from tracknb.live import CURVE_LIMIT, LiveSeries
 
 if TYPE_CHECKING:
@@ -376,7 +379,13 @@ class TrackingClient:
     # -- what is logged ----------------------------------------------------------------
 
     def log_metric(
-        self, run_id: str, key: str, value: float, timestamp: int | None = None, step: int | None = None
+        self,
+        run_id: str,
+        key: str,
+        value: float,
+        timestamp: int | None = None,
+        step: int | None = None,
+        synchronous: bool | None = None,
     ) -> None:
         """Keep one point; it is safe from the death of this process on return."""
         self._store.log_points(run_id, [as_point(key, value, step, timestamp)])
@@ -432,7 +441,7 @@ class TrackingClient:
             raise InvalidValue("Models are no inputs of runs in this version. Nothing was logged.")
         self._store.log_inputs(run_id, [validation.as_input(item) for item in datasets or ()])
 
-    def set_tag(self, run_id: str, key: str, value: Any) -> None:
+    def set_tag(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> None:
         """Set a tag of a run, over an older value if there is one."""
         self.set_tags(run_id, {key: value})
 
@@ -448,12 +457,13 @@ class TrackingClient:
         self,
         run_id: str,
         metrics: Sequence[Metric] = (),
-        params: Mapping[str, Any] | None = None,
-        tags: Mapping[str, Any] | None = None,
+        params: Sequence[Param] | Mapping[str, Any] = (),
+        tags: Sequence[RunTag] | Mapping[str, Any] = (),
+        synchronous: bool | None = None,
     ) -> None:
         """Keep metrics, parameters and tags of a run; everything is checked before anything is kept."""
         points = [as_point(metric.key, metric.value, metric.step, metric.timestamp) for metric in metrics]
-        clean_params, clean_tags = _clean_params(params or {}), _clean_tags(tags or {})
+        clean_params, clean_tags = _clean_params(_by_key(params)), _clean_tags(_by_key(tags))
         if clean_params:
             self._store.log_params(run_id, clean_params)
         if clean_tags:
@@ -898,6 +908,10 @@ def as_point(
         0 if step is None else validation.as_step(step),
         names.now_ms() if timestamp is None else validation.as_timestamp(timestamp),
     )
+
+
+def _by_key(items: Sequence[Param] | Sequence[RunTag] | Mapping[str, Any]) -> Mapping[str, Any]:
+    return items if isinstance(items, Mapping) else {item.key: item.value for item in items}
 
 
 def _clean_params(params: Mapping[str, Any]) -> dict[str, str]:

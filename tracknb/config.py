@@ -78,6 +78,11 @@ def environment_run_id() -> str | None:
     return os.environ.get("MLFLOW_RUN_ID") or None
 
 
+def forget_environment_run_id() -> None:
+    """Take the run that the environment names out of it: only the first run of a process is meant."""
+    os.environ.pop("MLFLOW_RUN_ID", None)
+
+
 def busy_seconds() -> float:
     """Return how long a call waits for a store that others hold, or that cannot be reached."""
     given = os.environ.get("TRACKNB_BUSY_SECONDS")

@@ -77,6 +77,10 @@ def as_table(data: Any) -> pd.DataFrame:
 def table_bytes(table: pd.DataFrame, artifact_file: str) -> bytes:
     """Return a table as the file its name's ending says: ``.json`` (MLflow's form) or ``.parquet``."""
     check_table_name(artifact_file)
+    if not table.columns.is_unique:
+        raise InvalidValue(
+            "The columns of a table have names that differ; two of these are the same. Nothing was logged."
+        )
     buffer = io.BytesIO()
     try:
         if artifact_file.endswith(".parquet"):
@@ -87,8 +91,7 @@ def table_bytes(table: pd.DataFrame, artifact_file: str) -> bytes:
         raise _no_parquet() from error
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidValue(
-            f"The table cannot be kept as {artifact_file}: {error}. Nothing was logged. "
-            "Give the columns names that differ, and values that JSON knows."
+            f"The table cannot be kept as {artifact_file}: {error}. Nothing was logged. Give it values that JSON knows."
         ) from error
 
 
@@ -99,7 +102,8 @@ def read_table(content: bytes, artifact_file: str) -> pd.DataFrame:
     try:
         if artifact_file.endswith(".parquet"):
             return pd.read_parquet(io.BytesIO(content))
-        return pd.read_json(io.BytesIO(content), orient="split", dtype=False, convert_dates=False)
+        held = json.loads(content)
+        return pd.DataFrame(held["data"], columns=held["columns"])
     except ImportError as error:
         raise _no_parquet() from error
     except (ValueError, TypeError, KeyError, OSError) as error:

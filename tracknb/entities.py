@@ -6,10 +6,15 @@ Every class is frozen; nothing here reads or writes a store.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import html
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from enum import IntEnum, StrEnum
-from typing import Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
+
+# So many items of a dictionary or a list are shown.
+_SHOWN: Final = 30
+_LETTERS: Final = 200
 
 
 class RunStatus(StrEnum):
@@ -20,6 +25,21 @@ class RunStatus(StrEnum):
     FINISHED = "FINISHED"
     FAILED = "FAILED"
     KILLED = "KILLED"
+
+    @staticmethod
+    def from_string(status: str) -> RunStatus:
+        """Return the status that a word means."""
+        return RunStatus(status)
+
+    @staticmethod
+    def to_string(status: str) -> str:
+        """Return a status as a word."""
+        return RunStatus(status).value
+
+    @staticmethod
+    def is_terminated(status: str) -> bool:
+        """Tell whether a run has ended."""
+        return RunStatus(status) not in (RunStatus.RUNNING, RunStatus.SCHEDULED)
 
 
 class LifecycleStage(StrEnum):
@@ -35,6 +55,16 @@ class ViewType(IntEnum):
     ACTIVE_ONLY = 1
     DELETED_ONLY = 2
     ALL = 3
+
+
+class SourceType(StrEnum):
+    """What started a run."""
+
+    NOTEBOOK = "NOTEBOOK"
+    JOB = "JOB"
+    PROJECT = "PROJECT"
+    LOCAL = "LOCAL"
+    UNKNOWN = "UNKNOWN"
 
 
 # Tags whose meaning tracknb and MLflow share.
@@ -67,8 +97,49 @@ EVALUATION_SET_TAGS = ("mlflow.backstage.evaluation_set", "tracknb.evaluation_se
 EVALUATION_DIGEST_TAG = "tracknb.evaluation_set.digest"
 
 
+class _Entity:
+    """What all entities can do: turn into a dictionary, be gone through, show themselves in a notebook."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        """Yield names and values, so that ``dict(entity)`` works."""
+        for item in fields(self):  # type: ignore[arg-type]
+            yield item.name, getattr(self, item.name)
+
+    def to_dictionary(self) -> dict[str, Any]:
+        """Return a dictionary of plain values."""
+        return {name: _plain(value) for name, value in self}
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td style='text-align:left'>{html.escape(name)}</td>"
+            f"<td style='text-align:left'>{_shown(value)}</td></tr>"
+            for name, value in self.to_dictionary().items()
+        )
+        return f"<table><caption>{type(self).__name__}</caption>{rows}</table>"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, _Entity):
+        return value.to_dictionary()
+    if isinstance(value, Mapping):
+        return dict(value)
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        value = [f"{key} = {item}" for key, item in value.items()]
+    if not isinstance(value, list):
+        text = str(value)
+        return html.escape(text if len(text) <= _LETTERS else f"{text[:_LETTERS]}…")
+    more = [f"and {len(value) - _SHOWN:,} more"] if len(value) > _SHOWN else []
+    return "<br>".join(_shown(str(item)) for item in [*value[:_SHOWN], *more])
+
+
 @dataclass(frozen=True, slots=True)
-class Experiment:
+class Experiment(_Entity):
     """A named place for runs that belong together; times are milliseconds since 1970."""
 
     experiment_id: str
@@ -81,7 +152,7 @@ class Experiment:
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(_Entity):
     """One logged point: a value at a step, and when it was logged (milliseconds)."""
 
     key: str
@@ -89,6 +160,39 @@ class Metric:
     timestamp: int
     step: int
     run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Param(_Entity):
+    """A parameter, as text."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunTag(_Entity):
+    """A tag of a run."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentTag(_Entity):
+    """A tag of an experiment."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo(_Entity):
+    """A file or folder of a run, its path relative to the run's root."""
+
+    path: str
+    is_dir: bool
+    file_size: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +210,7 @@ class MetricSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class RunInfo:
+class RunInfo(_Entity):
     """Who, when, where and how a run ended; times are milliseconds since 1970."""
 
     run_id: str
@@ -121,7 +225,7 @@ class RunInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class RunData:
+class RunData(_Entity):
     """What was logged: the last value of each metric, parameters as text, tags."""
 
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -130,7 +234,7 @@ class RunData:
 
 
 @dataclass(frozen=True, slots=True)
-class Dataset:
+class Dataset(_Entity):
     """Data that runs of an experiment used; ``source``, ``schema`` and ``profile`` are JSON."""
 
     name: str
@@ -142,7 +246,7 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
-class InputTag:
+class InputTag(_Entity):
     """A tag of a run's use of a dataset, such as what it was used for."""
 
     key: str
@@ -150,15 +254,19 @@ class InputTag:
 
 
 @dataclass(frozen=True, slots=True)
-class DatasetInput:
+class DatasetInput(_Entity):
     """A run's use of a dataset."""
 
     dataset: Dataset
     tags: list[InputTag] = field(default_factory=list)
 
+    def to_dictionary(self) -> dict[str, Any]:
+        """Return a dictionary of plain values; the tags by their keys."""
+        return {"dataset": self.dataset.to_dictionary(), "tags": {tag.key: tag.value for tag in self.tags}}
+
 
 @dataclass(frozen=True, slots=True)
-class RunInputs:
+class RunInputs(_Entity):
     """The datasets that a run used, in the order in which they were logged."""
 
     dataset_inputs: list[DatasetInput] = field(default_factory=list)
@@ -166,12 +274,29 @@ class RunInputs:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunOutputs(_Entity):
+    """What a run made beside its files; nothing in this version."""
+
+    model_outputs: list[object] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Run(_Entity):
     """A run as the store knew it when it was read."""
 
     info: RunInfo
     data: RunData
     inputs: RunInputs = field(default_factory=RunInputs)
+    outputs: RunOutputs = field(default_factory=RunOutputs)
+
+    def __repr__(self) -> str:
+        """Return what tells this run from others."""
+        parts = [f"{type(self).__name__} '{self.info.run_name}' {self.info.status}"]
+        for what, values in (("metrics", self.data.metrics), ("params", self.data.params)):
+            shown = ", ".join(f"{key}={value!s:.40}" for key, value in list(values.items())[:4])
+            if shown:
+                parts.append(f"{what}: {shown}{', ...' if len(values) > 4 else ''}")
+        return f"<{'; '.join(parts)}; run_id={self.info.run_id}>"
 
 
 T = TypeVar("T")

@@ -9,6 +9,7 @@ traceback; a bug of ours keeps its traceback.
 from __future__ import annotations
 
 import errno
+import json
 import os
 from typing import ClassVar, Final
 
@@ -25,6 +26,19 @@ class TracknbError(Exception):
     error_code: ClassVar[str] = "INTERNAL_ERROR"
     http_status: ClassVar[int] = 500
 
+    @property
+    def message(self) -> str:
+        """The text alone."""
+        return str(self)
+
+    def get_http_status_code(self) -> int:
+        """Return the HTTP status that this error has on a server."""
+        return self.http_status
+
+    def serialize_as_json(self) -> str:
+        """Return the error as MLflow's servers send it."""
+        return json.dumps({"error_code": self.error_code, "message": str(self)})
+
     def _render_traceback_(self) -> list[str]:
         """Give IPython the message alone: the user's own frames add nothing to it."""
         return [f"{type(self).__name__}: {self}"]
@@ -39,6 +53,10 @@ class InvalidValue(TracknbError, ValueError):
 
 class ParamChanged(InvalidValue):
     """A parameter that was already logged with another value."""
+
+
+class RunDeleted(InvalidValue):
+    """A run that is deleted and takes nothing until it is restored."""
 
 
 class FilterError(InvalidValue):

@@ -11,22 +11,13 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tracknb import errors, names
+from tracknb.entities import FileInfo
 from tracknb.errors import ArtifactPathError, NotFound
 
 _PARTIAL = ".tracknb-partial-"
-
-
-@dataclass(frozen=True, slots=True)
-class FileInfo:
-    """A file or folder of a run, its path relative to the run's root."""
-
-    path: str
-    is_dir: bool
-    file_size: int | None
 
 
 class LocalArtifacts:

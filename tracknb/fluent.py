@@ -9,19 +9,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar, overload
 
 from tracknb import active, config, data, names
-from tracknb.client import TrackingClient, as_point, experiment_ids_by_name
+from tracknb.client import TrackingClient, as_point, no_such_experiment
 from tracknb.entities import (
     EVALUATION_DIGEST_TAG,
     EVALUATION_SET_TAGS,
     NOTE_TAG,
     Experiment,
+    FileInfo,
     Metric,
     Run,
     RunStatus,
     ViewType,
 )
 from tracknb.errors import InvalidValue, NoActiveRun, NotFound
-from tracknb.files import FileInfo
 from tracknb.live import CURVE_LIMIT, LiveSeries, Progress
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def search_experiments(
     order_by: Sequence[str] | None = None,
 ) -> list[Experiment]:
     """Return the experiments that match a filter on ``name``, times or ``tags.``."""
-    return active.client().search_experiments(view_type, max_results, filter_string, order_by)
+    return list(active.client().search_experiments(view_type, max_results, filter_string, order_by))
 
 
 def delete_experiment(experiment_id: str) -> None:
@@ -210,6 +210,9 @@ def start_run(
     >>> tracknb.get_run(run.info.run_id).info.status
     'FINISHED'
     """
+    if run_id is None and not nested and parent_run_id is None and active.current() is None:
+        run_id = config.environment_run_id()
+        config.forget_environment_run_id()
     if run_id is not None:
         resumed = active.resume_run(active.client(), run_id, "user", durable=durable)
         if run_name is None and not tags:
@@ -222,6 +225,8 @@ def start_run(
     parent = parent_run_id or (top.run.info.run_id if nested and top is not None else None)
     all_tags = {str(key): value for key, value in (tags or {}).items()}
     if description is not None:
+        if all_tags.get(NOTE_TAG, description) != description:
+            raise InvalidValue(f"start_run got description= and the tag '{NOTE_TAG}' with another text: give one.")
         all_tags[NOTE_TAG] = description
     if parent is None and top is not None:
         if top.owner == "cell" and not top.adopted:
@@ -837,10 +842,13 @@ def search_runs(
         raise InvalidValue("search_runs takes experiment_ids or experiment_names: one of them, not both.")
     here = active.client()
     if experiment_names:
-        known = [here.get_experiment_by_name(name) for name in experiment_names]
-        ids = [experiment.experiment_id for experiment in known if experiment is not None]
-        if not ids:
-            ids = experiment_ids_by_name(here, experiment_names)
+        ids = []
+        for name in experiment_names:
+            experiment = here.get_experiment_by_name(name)
+            if experiment is not None:
+                ids.append(experiment.experiment_id)
+            else:
+                warnings.warn(f"{no_such_experiment(here, name)} It is passed over.", UserWarning, stacklevel=2)
     elif experiment_ids:
         ids = [str(item) for item in experiment_ids]
     elif search_all_experiments:

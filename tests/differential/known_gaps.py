@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Final
 
 _SYSTEM: Final = "no system metrics are sampled yet"
-_ASYNC: Final = "nothing is logged asynchronously, so nothing is flushed; the names are missing"
 
 NOT_YET_THERE: Final = {
     "module.disable_system_metrics_logging": _SYSTEM,
@@ -16,33 +15,18 @@ NOT_YET_THERE: Final = {
     "module.set_system_metrics_node_id": _SYSTEM,
     "module.set_system_metrics_samples_before_logging": _SYSTEM,
     "module.set_system_metrics_sampling_interval": _SYSTEM,
-    "module.flush_artifact_async_logging": _ASYNC,
-    "module.flush_async_logging": _ASYNC,
 }
 _PARAMETERS: Final = {
     "module.create_experiment": "trace_location: there are no traces",
     "module.set_experiment": "trace_location: there are no traces",
     "module.log_metric": "model_id and dataset: there are no logged models",
     "module.log_metrics": "model_id and dataset: there are no logged models",
-    "client.log_metric": "synchronous, model_id and datasets",
-    "client.log_batch": "synchronous",
-    "client.set_tag": "synchronous",
+    "client.log_metric": "model_id and datasets: there are no logged models",
     "client.download_artifacts": "dst_path",
 }
 _SCRIPTS: Final = {
-    "a_run_that_is_not_there_or_deleted_cannot_be_resumed": "a deleted run can be resumed",
-    "the_environment_names_the_run": "MLFLOW_RUN_ID is read late",
-    "a_description_that_the_tag_contradicts": "the description wins without a word",
-    "a_batch_of_everything": "entities.Param and lists of entities",
-    "searching_experiments_by_the_fluent_call": "it returns a page, which is no plain list",
-    "a_deleted_run_takes_nothing": "a deleted run can be logged to",
     "the_user_of_a_run_made_by_the_client": "the client fills in the user",
-    "entities_turn_into_dictionaries": "to_dictionary",
-    "names_in_the_entities": "names that code imports from entities",
-    "statuses_as_words": "RunStatus.to_string",
-    "errors_are_caught_as_mlflows": "the module exceptions",
     "modules_that_code_imports_from": "the modules tracking, artifacts, data",
-    "an_experiment_name_that_is_not_there_in_a_search": "a name that nobody has is an error that suggests another",
     "artifacts_are_downloaded_by_the_module": "the module artifacts",
     "artifacts_are_read_by_the_module": "the module artifacts",
     "a_download_by_the_client_to_a_folder": "dst_path",

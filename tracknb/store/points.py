@@ -75,6 +75,10 @@ class Points:
         """Remember that a run is in the store."""
         self._seen.add(run_id)
 
+    def forget_run(self, run_id: str) -> None:
+        """Look again whether a run is there before the next of its points is taken."""
+        self._seen.discard(run_id)
+
     def forget(self) -> None:
         """Forget every number: the store behind them may be another one now."""
         self._seen, self._key_ids = set(), {}

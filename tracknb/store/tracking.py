@@ -48,6 +48,7 @@ from tracknb.errors import (
     NestedCall,
     NotFound,
     ParamChanged,
+    RunDeleted,
     StoreFull,
     StoreLocked,
     StoreReadOnly,
@@ -445,7 +446,7 @@ class TrackingStore:
             values["name"] = tags[RUN_NAME_TAG] = run_name
 
         def work(connection: sa.Connection) -> int:
-            number = self._number(connection, run_id)
+            number = self._writable(connection, run_id)
             if values:
                 connection.execute(sa.update(schema.runs).where(schema.runs.c.id == number).values(values))
             _upsert_tags(connection, number, tags)
@@ -474,6 +475,7 @@ class TrackingStore:
             )
 
         self._engine.write(work)
+        self._points.forget_run(run_id)
 
     def latest_run_of_group(self, group: str) -> Run | None:
         """Return the newest run of a cell, or None."""
@@ -523,7 +525,7 @@ class TrackingStore:
             _refuse_greatest(points)
         if not self._points.knows_run(run_id):
             # Points of no run would be dropped later, when nobody listens.
-            self._engine.read(lambda connection: self._run(connection, run_id))
+            self._engine.read(lambda connection: self._writable(connection, run_id))
         self._spool.append(run_id, points)
 
     def point_series(self, run_id: str, key: str) -> spool.Series | None:
@@ -532,9 +534,11 @@ class TrackingStore:
 
     def log_params(self, run_id: str, params: Mapping[str, str], *, overwrite: bool = False) -> None:
         """Store parameters, all or none; one that was logged with another value is refused, or replaced."""
-        self._engine.write(
-            lambda connection: _insert_params(connection, self._number(connection, run_id), params, overwrite=overwrite)
-        )
+
+        def work(connection: sa.Connection) -> None:
+            _insert_params(connection, self._writable(connection, run_id), params, overwrite=overwrite)
+
+        self._engine.write(work)
 
     def param_history(self, run_id: str, key: str) -> list[tuple[str, int]]:
         """Return what a param was before, and when each value was replaced, the oldest first."""
@@ -555,7 +559,7 @@ class TrackingStore:
         """Store which datasets a run used; one that is noted already stays as it is."""
 
         def work(connection: sa.Connection) -> None:
-            inputs.insert(connection, self._number(connection, run_id), dataset_inputs)
+            inputs.insert(connection, self._writable(connection, run_id), dataset_inputs)
 
         self._engine.write(work)
 
@@ -563,7 +567,7 @@ class TrackingStore:
         """Set tags of a run, over older values; ``mlflow.runName`` renames it."""
 
         def work(connection: sa.Connection) -> None:
-            number = self._number(connection, run_id)
+            number = self._writable(connection, run_id)
             _upsert_tags(connection, number, tags)
             if RUN_NAME_TAG in tags:
                 connection.execute(
@@ -576,7 +580,7 @@ class TrackingStore:
         """Take a tag off a run; it must be there."""
 
         def work(connection: sa.Connection) -> None:
-            number = self._number(connection, run_id)
+            number = self._writable(connection, run_id)
             found = connection.execute(
                 sa.delete(schema.tags).where(schema.tags.c.run == number, schema.tags.c.key == key)
             )
@@ -733,6 +737,21 @@ class TrackingStore:
 
     def _number(self, connection: sa.Connection, run_id: str) -> int:
         return self._run(connection, run_id)[0]
+
+    def _writable(self, connection: sa.Connection, run_id: str) -> int:
+        """Return the inner number of a run that is not deleted."""
+        runs = schema.runs
+        row = connection.execute(sa.select(runs.c.id, runs.c.lifecycle_stage).where(runs.c.run_id == run_id)).first()
+        if row is None:
+            raise self._no_such_run(run_id)
+        if row.lifecycle_stage != LifecycleStage.ACTIVE.value:
+            raise RunDeleted(
+                f"The run {run_id} is deleted and takes nothing more. Nothing was stored. "
+                f"Bring it back with restore_run('{run_id}')."
+            )
+        self._points.know_run(run_id)
+        number: int = row.id
+        return number
 
     def _no_such_run(self, run_id: str) -> NotFound:
         return NotFound(f"No run has the id '{run_id}' in {self.location.shown}.")
