@@ -106,7 +106,7 @@ def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str
 
 @click.command(context_settings={"allow_interspersed_args": False})
 @click.option("--experiment", metavar="NAME", help="Where the run goes; a new name makes the experiment.")
-@click.option("--name", metavar="NAME", help="The run's name; two words and a number if left out.")
+@click.option("--name", metavar="NAME", help="The run's name; '{model} lr={lr}' is filled in by params.")
 @click.option("--tag", "tags", multiple=True, callback=_pairs, metavar="K=V", help="A tag; may be repeated.")
 @click.option("--param", "params", multiple=True, callback=_pairs, metavar="K=V", help="A param; may be repeated.")
 @click.option("--eval-set", metavar="ID", help="The evaluation set that the run is measured on.")
