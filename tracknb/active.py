@@ -45,7 +45,7 @@ from tracknb.entities import (
     Run,
     RunStatus,
 )
-from tracknb.errors import InvalidValue, NestedCall, NotFound, RunDeleted, TracknbError
+from tracknb.errors import InvalidValue, NestedCall, NotFound, TracknbError
 from tracknb.live import LiveRun
 
 if TYPE_CHECKING:
@@ -470,11 +470,9 @@ def store_ends() -> None:
     for run_id, end in list(state.unended.items()):
         client = end.opened.client
         try:
-            if end.tags:
-                client.set_tags(run_id, end.tags)
-            client.set_terminated(run_id, end.status, end.end_time)
-        except (NotFound, RunDeleted) as problem:
-            # Somebody removed or deleted the run: there is nothing to end any more.
+            client.close_run(run_id, end.status, end.end_time, end.tags)
+        except NotFound as problem:
+            # Somebody removed the run: there is nothing to end any more.
             failed = failed or problem
         except TracknbError as problem:
             failed = problem

@@ -336,6 +336,12 @@ class TrackingClient:
             end_time=names.now_ms() if end_time is None else validation.as_timestamp(end_time),
         )
 
+    def close_run(self, run_id: str, status: str, end_time: int, tags: Mapping[str, Any]) -> None:
+        """End a run that this process opened, also if somebody has deleted it since; why goes into its tags."""
+        self._store.update_run(
+            run_id, status=_as_status(status), end_time=end_time, tags=_clean_tags(tags), even_deleted=True
+        )
+
     def update_run(
         self,
         run_id: str,

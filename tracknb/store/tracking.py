@@ -428,6 +428,7 @@ class TrackingStore:
         end_time: int | None = None,
         run_name: str | None = None,
         tags: Mapping[str, str] | None = None,
+        even_deleted: bool = False,
     ) -> None:
         """Change how a run stands, its name or its tags, in one transaction.
 
@@ -446,7 +447,8 @@ class TrackingStore:
             values["name"] = tags[RUN_NAME_TAG] = run_name
 
         def work(connection: sa.Connection) -> int:
-            number = self._writable(connection, run_id)
+            find = self._number if even_deleted else self._writable
+            number = find(connection, run_id)
             if values:
                 connection.execute(sa.update(schema.runs).where(schema.runs.c.id == number).values(values))
             _upsert_tags(connection, number, tags)
