@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 import tracknb
+from tests.servers import S3, MissingServer
 from tracknb import active, client
 
 
@@ -49,3 +51,25 @@ def shell(store, tmp_path, monkeypatch):
     shell.run_line_magic("load_ext", "tracknb")
     yield shell
     shell.run_line_magic("unload_ext", "tracknb")
+
+
+@pytest.fixture(scope="session")
+def s3_service(tmp_path_factory):
+    """An S3 service on loopback, which a test may stop for a while."""
+    try:
+        service = S3(tmp_path_factory.mktemp("s3"))
+    except MissingServer as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def s3(s3_service, monkeypatch):
+    """The S3 service, with credentials for it in the environment, and little patience."""
+    for name, value in s3_service.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TRACKNB_BUSY_SECONDS", "1")
+    return s3_service

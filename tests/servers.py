@@ -1,4 +1,4 @@
-"""Database servers of the tests' own, which they may restart and kill.
+"""Database servers, and an S3 service, of the tests' own, which they may restart and kill.
 
 Each is started from the machine's programs in a folder of its own on a free port of
 loopback, as the database's own user where the tests run as root.
@@ -7,14 +7,19 @@ loopback, as the database's own user where the tests run as root.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import pwd
 import shutil
 import socket
 import subprocess
+import sys
 import time
+import urllib.request
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -202,6 +207,93 @@ class MariaDB(Server):
         for (number,) in self.execute("SELECT id FROM information_schema.processlist WHERE user = 'ada'"):
             with contextlib.suppress(sa.exc.DBAPIError):
                 self.execute(f"KILL {number}")
+
+
+class S3:
+    """An S3 service; ``environment`` is what leads a process to it, with credentials that it knows."""
+
+    def __init__(self, folder: Path) -> None:
+        beside = Path(sys.executable).with_name("moto_server")
+        if importlib.util.find_spec("flask") is None or not beside.exists():
+            raise MissingServer("moto and flask are not installed; the extra [dev] has them")
+        self.folder = folder
+        self.port = _free_port()
+        self.command = [str(beside), "-H", "127.0.0.1", "-p", str(self.port)]
+        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self.environment = {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "AKIATESTTESTTESTTEST",
+            "AWS_SECRET_ACCESS_KEY": "s3cret/of+the+tests/0123456789abcdefghij",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": str(folder / "none"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(folder / "none"),
+        }
+        self.start()
+
+    def start(self) -> None:
+        """Start the service, empty, and wait until it answers."""
+        with open(self.folder / "log.txt", "ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
+        deadline = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                break
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise RuntimeError((self.folder / "log.txt").read_text(errors="replace")[-3000:])
+            time.sleep(0.1)
+        people = self.client("iam")
+        people.create_user(UserName="ada")
+        everything = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}'
+        people.put_user_policy(UserName="ada", PolicyName="files", PolicyDocument=everything)
+        made = people.create_access_key(UserName="ada")["AccessKey"]
+        self.environment |= {
+            "AWS_ACCESS_KEY_ID": made["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"],
+        }
+
+    def stop(self) -> None:
+        """Stop the service, and with it all that it holds."""
+        self.process.kill()
+        self.process.wait(60)
+
+    def client(self, service: str = "s3") -> Any:
+        """Return AWS's own client."""
+        import boto3
+
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def bucket(self) -> str:
+        """Make a fresh bucket and return its name."""
+        name = f"b{uuid.uuid4().hex[:12]}"
+        self.client().create_bucket(Bucket=name)
+        return name
+
+    def keys(self, bucket: str) -> list[str]:
+        """Return the names of all objects."""
+        pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    @contextlib.contextmanager
+    def checking_credentials(self) -> Iterator[None]:
+        """A time in which only known credentials are let in."""
+        self._let_in_unchecked(b"0")
+        try:
+            yield
+        finally:
+            self._let_in_unchecked(b"inf")
+
+    def _let_in_unchecked(self, requests: bytes) -> None:
+        request = urllib.request.Request(
+            f"{self.endpoint}/moto-api/reset-auth", requests, {"Content-Type": "text/plain"}
+        )
+        urllib.request.urlopen(request, timeout=10).close()
 
 
 KINDS: dict[str, type[Server]] = {"postgresql": PostgreSQL, "mysql": MariaDB}

@@ -5,6 +5,7 @@ Values are checked here, on their way in: what passes is stored as it is.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -41,6 +42,7 @@ from tracknb.live import CURVE_LIMIT, LiveSeries
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tracknb.remote_files import RemoteArtifacts
     from tracknb.store.spool import Series
     from tracknb.store.tracking import TrackingStore
     from tracknb.store.upkeep import RunSize
@@ -134,16 +136,28 @@ class TrackingClient:
     ) -> str:
         """Make an experiment and return its id.
 
+        Parameters
+        ----------
+        name
+            A name that is free.
+        artifact_location
+            The folder or URL (``s3://bucket/folder``) of its runs' files; what the environment
+            or the store says if left out.
+        tags
+            The experiment's own tags.
+
         Raises
         ------
         AlreadyExists
             The name is taken; the message gives the id.
+        InvalidValue
+            The URL holds a password.
         """
         clean = {
             validation.as_key(key, "experiment tag"): validation.as_experiment_tag_value(key, value)
             for key, value in (tags or {}).items()
         }
-        location = None if artifact_location is None else os.path.abspath(artifact_location)
+        location = None if artifact_location is None else config.artifact_place(artifact_location)
         return self._store.create_experiment(validation.as_experiment_name(name), location, clean)
 
     def get_or_create_experiment(self, name: str) -> Experiment:
@@ -617,7 +631,7 @@ class TrackingClient:
                 # Somebody took it back meanwhile.
                 continue
             # Files first: cut off here, the run is still known as deleted.
-            LocalArtifacts(size.artifact_uri).remove(size.run_id)
+            open_artifacts(size.artifact_uri).remove(size.run_id)
             self._store.remove_run(size.run_id)
         if run_ids is None:
             self._store.remove_empty_experiments(before)
@@ -689,9 +703,9 @@ class TrackingClient:
 
     # -- artifacts -----------------------------------------------------------------------
 
-    def artifacts(self, run_id: str) -> LocalArtifacts:
-        """Return the artifact folder of a run."""
-        return LocalArtifacts(self.get_run(run_id).info.artifact_uri, _files_of_stores())
+    def artifacts(self, run_id: str) -> LocalArtifacts | RemoteArtifacts:
+        """Return the files of a run."""
+        return open_artifacts(self.get_run(run_id).info.artifact_uri)
 
     def log_artifact(self, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None) -> None:
         """Copy a file, or a whole folder, into a run."""
@@ -803,7 +817,7 @@ class TrackingClient:
         table, folder = contents.as_table(data), self.artifacts(run_id)
         # Rows of two threads must not overwrite each other.
         with _tables:
-            if folder.exists(artifact_file):
+            with contextlib.suppress(NotFound):
                 before = contents.read_table(folder.local_path(artifact_file).read_bytes(), artifact_file)
                 table = pd.concat([before, table], ignore_index=True)
             folder.put_bytes(contents.table_bytes(table, artifact_file), artifact_file)
@@ -867,9 +881,35 @@ class TrackingClient:
         """Return what lies directly in a folder of a run."""
         return self.artifacts(run_id).list(path)
 
-    def download_artifacts(self, run_id: str, path: str) -> str:
-        """Return where a file or folder of a run lies on this machine."""
-        return str(self.artifacts(run_id).local_path(path))
+    def download_artifacts(self, run_id: str, path: str, dst_path: str | os.PathLike[str] | None = None) -> str:
+        """Return where a file or folder of a run lies on this machine.
+
+        Parameters
+        ----------
+        run_id
+            The run.
+        path
+            A path in the run; all of its files if it is empty.
+        dst_path
+            A folder to copy it to. If left out, files in a local folder stay where they are, and
+            others are read into a folder for temporary files that goes with this process.
+
+        Raises
+        ------
+        NotFound
+            The run has no such file.
+        """
+        return str(self.artifacts(run_id).local_path(path, dst_path))
+
+
+def open_artifacts(uri: str) -> LocalArtifacts | RemoteArtifacts:
+    """Return the files of a run by their address: a folder, or a URL that fsspec knows."""
+    if not config.is_url(uri):
+        return LocalArtifacts(uri, _files_of_stores())
+    # Imported here: most files lie in a folder, and `import tracknb` is to stay fast.
+    from tracknb.remote_files import RemoteArtifacts
+
+    return RemoteArtifacts(uri, _files_of_stores())
 
 
 def _files_of_stores() -> list[str]:
@@ -899,7 +939,7 @@ def _sizes_frame(sizes: Sequence[RunSize]) -> pd.DataFrame:
             "lifecycle_stage": [size.lifecycle_stage for size in sizes],
             "points": [size.points for size in sizes],
             "store_bytes": [size.size_bytes for size in sizes],
-            "artifact_bytes": [LocalArtifacts(size.artifact_uri).size_bytes() for size in sizes],
+            "artifact_bytes": [open_artifacts(size.artifact_uri).size_bytes() for size in sizes],
         }
     )
 

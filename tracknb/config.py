@@ -48,7 +48,8 @@ class StoreLocation:
     shown
         The file, or the server's address without password: what messages name.
     artifact_root
-        The folder of the runs' files, absolute.
+        Where the files of new experiments go, as the tables keep it: an absolute folder, a URL,
+        or ``./`` and a folder beside the store file, which moves with it.
     spool_base
         What the names of this store's spools begin with.
     path
@@ -58,7 +59,7 @@ class StoreLocation:
     backend: Backend
     uri: str = field(repr=False)
     shown: str
-    artifact_root: Path
+    artifact_root: str
     spool_base: Path
     path: Path | None = None
 
@@ -153,7 +154,7 @@ def locate(uri: str | os.PathLike[str]) -> StoreLocation:
         backend="sqlite",
         uri=f"sqlite:///{path}",
         shown=str(path),
-        artifact_root=_artifact_root(path.with_name(f"{path.stem}-artifacts")),
+        artifact_root=_artifact_root(f"./{path.stem}-artifacts"),
         spool_base=path,
         path=path,
     )
@@ -174,7 +175,7 @@ def _locate_server(text: str) -> StoreLocation:
         backend=backend,
         uri=text,
         shown=shown,
-        artifact_root=_artifact_root(Path(os.path.abspath("tracknb-artifacts"))),
+        artifact_root=_artifact_root(os.path.abspath("tracknb-artifacts")),
         spool_base=state_folder() / f"store-{digest}",
     )
 
@@ -226,9 +227,78 @@ def state_folder() -> Path:
     return folder
 
 
-def _artifact_root(default: Path) -> Path:
+def _artifact_root(default: str) -> str:
     given = os.environ.get("TRACKNB_ARTIFACT_ROOT")
-    return Path(os.path.abspath(given)) if given else default
+    return artifact_place(given) if given else default
+
+
+def is_url(place: str) -> bool:
+    """Tell whether files lie somewhere else than in a folder of this machine."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.\-]+://", place) is not None
+
+
+def artifact_place(given: str | os.PathLike[str]) -> str:
+    """Return where files go as it holds from now on: an absolute folder, or a URL.
+
+    Raises
+    ------
+    InvalidValue
+        The address holds a password or options, or is no address.
+
+    Examples
+    --------
+    >>> artifact_place("s3://bucket/team/")
+    's3://bucket/team'
+    >>> artifact_place("file:///srv/artifacts")
+    '/srv/artifacts'
+    """
+    text = os.fsdecode(given)
+    if text.startswith("file:"):
+        return os.path.abspath(unquote(urlsplit(text).path))
+    if not is_url(text):
+        if re.match(r"(s3a?|gs|gcs|abfss?|az|https?):", text):
+            raise InvalidValue(f"'{text}' has too few slashes: write {text.split(':')[0]}://bucket/folder.")
+        if "://" in text:
+            raise InvalidValue(
+                "An artifact address is a folder, or a URL such as s3://bucket/folder, not a chain of them."
+            )
+        return os.path.abspath(os.path.expanduser(text))
+    scheme, rest = text.split("://", 1)
+    host = rest.split("/", 1)[0]
+    # Only the scheme is shown: what follows may hold a key.
+    if "?" in rest or "#" in rest or "::" in rest:
+        raise InvalidValue(
+            f"The artifact address '{scheme}://...' has options, which would be kept in the store. "
+            f"Write {scheme}://bucket/folder; credentials and options come from the environment."
+        )
+    if ":" in host.rpartition("@")[0] or ("@" in host and scheme.lower() in ("s3", "s3a", "gs", "gcs")):
+        raise InvalidValue(
+            f"The artifact address '{scheme}://***@{host.rpartition('@')[2]}/...' holds a key or a password, which "
+            f"would be kept in the store. Leave it out; credentials come from the environment, as {scheme}:// has them."
+        )
+    if not host or ".." in rest.split("/") or "\x00" in rest:
+        raise InvalidValue(f"'{text}' is no address of a folder: write {scheme}://bucket/folder.")
+    return f"{scheme.lower()}://{rest.rstrip('/')}"
+
+
+def s3_endpoint() -> str | None:
+    """Return the S3 service that the environment names if it is not AWS, without a password."""
+    # botocore reads AWS's variables by itself; MLflow's own one goes before them there as well.
+    for variable in ("MLFLOW_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
+        given = os.environ.get(variable)
+        if given:
+            if without_password(given) != given:
+                raise InvalidValue(f"{variable} holds a password. Leave it out: {without_password(given)}")
+            return given
+    return None
+
+
+def cloud_digest() -> str:
+    """Return what changes when the environment's cloud credentials do, and tells nothing of them."""
+    named = sorted(
+        item for item in os.environ.items() if item[0].startswith(("AWS_", "AZURE_", "GOOGLE_", "MLFLOW_S3"))
+    )
+    return hashlib.sha256(repr(named).encode()).hexdigest()
 
 
 def _sqlite_path(text: str) -> str:

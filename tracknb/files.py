@@ -7,6 +7,7 @@ file is written beside its place and renamed into it, so what is listed is whole
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import stat
@@ -17,7 +18,8 @@ from tracknb import errors, names
 from tracknb.entities import FileInfo
 from tracknb.errors import ArtifactPathError, NotFound
 
-_PARTIAL = ".tracknb-partial-"
+# How the name of what is not whole yet begins.
+PARTIAL = ".tracknb-partial-"
 
 
 class LocalArtifacts:
@@ -43,26 +45,18 @@ class LocalArtifacts:
     def put_file(self, local_path: str | os.PathLike[str], artifact_path: str | None = None) -> None:
         """Copy a regular file into the folder ``artifact_path`` of this run."""
         source = Path(local_path)
-        self._require_loggable(source)
+        require_loggable(source, self._store_files)
         target = self._resolved(str(PurePosixPath(artifact_path or "") / source.name))
-        self._write_beside(target, lambda partial: shutil.copyfile(source, partial))
+        write_beside(target, lambda partial: shutil.copyfile(source, partial))
 
     def put_folder(self, local_dir: str | os.PathLike[str], artifact_path: str | None = None) -> None:
         """Copy the content of a folder, with its subfolders, into ``artifact_path``."""
-        top = Path(local_dir)
-        if not top.is_dir():
-            raise NotFound(f"There is no folder {top}. Nothing was logged.")
-        found = [Path(folder, name) for folder, _, files in os.walk(top) for name in files]
-        # First, so that a file that is refused leaves nothing half done.
-        for path in found:
-            self._require_loggable(path)
-        for path in found:
-            below = path.parent.relative_to(top).as_posix()
+        for path, below in files_to_log(local_dir, self._store_files):
             self.put_file(path, str(PurePosixPath(artifact_path or "") / below))
 
     def put_bytes(self, data: bytes, artifact_file: str) -> None:
         """Write a file of this run in whole."""
-        self._write_beside(self._resolved(artifact_file), lambda partial: Path(partial).write_bytes(data))
+        write_beside(self._resolved(artifact_file), lambda partial: Path(partial).write_bytes(data))
 
     def list(self, path: str | None = None) -> list[FileInfo]:
         """Return what lies directly in a folder of this run, by name; nothing if it is absent."""
@@ -76,19 +70,26 @@ class LocalArtifacts:
                 file_size=None if entry.is_dir() else entry.stat().st_size,
             )
             for entry in sorted(folder.iterdir())
-            if not entry.name.startswith(_PARTIAL)
+            if not entry.name.startswith(PARTIAL)
         ]
 
-    def exists(self, artifact_path: str) -> bool:
-        """Tell whether there is a file of this name."""
-        return self._resolved(artifact_path).is_file()
-
-    def local_path(self, artifact_path: str) -> Path:
-        """Return where a logged file or folder lies on this machine."""
+    def local_path(self, artifact_path: str, dst_path: str | os.PathLike[str] | None = None) -> Path:
+        """Return where a logged file or folder lies on this machine; with ``dst_path``, a copy there."""
         path = self._resolved(artifact_path)
         if not path.exists():
-            raise NotFound(f"This run has no artifact '{artifact_path}'. tracknb.list_artifacts() shows what there is.")
-        return path
+            raise no_such_artifact(artifact_path)
+        if dst_path is None:
+            return path
+        target = Path(os.path.abspath(dst_path), path.relative_to(os.path.realpath(self.root)))
+        if path.is_dir():
+            make_folder(target)
+        for source in (
+            [path] if path.is_file() else [Path(top, name) for top, _, files in os.walk(path) for name in files]
+        ):
+            if source.is_file() and not source.name.startswith(PARTIAL):
+                copied = functools.partial(shutil.copyfile, source)
+                write_beside(target / source.relative_to(path) if path.is_dir() else target, copied)
+        return target
 
     def size_bytes(self) -> int:
         """Return what the files of this run take."""
@@ -110,22 +111,6 @@ class LocalArtifacts:
         except OSError as error:
             raise errors.of_system(error, error.filename or own) from error
 
-    def _require_loggable(self, path: Path) -> None:
-        try:
-            status = os.stat(path)
-        except FileNotFoundError as error:
-            raise NotFound(f"There is no file {path}. Nothing was logged.") from error
-        if not stat.S_ISREG(status.st_mode):
-            kind = "a folder; use log_artifacts" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
-            raise ArtifactPathError(f"{path} is {kind}. Nothing was logged.")
-        for own in self._store_files:
-            with contextlib.suppress(OSError):
-                if os.path.samestat(status, os.stat(own)):
-                    raise ArtifactPathError(
-                        f"{path} is the store itself, which SQLite must read alone. Nothing was logged. "
-                        f'Log a copy: sqlite3 {path.name} ".backup copy.db"'
-                    )
-
     def _resolved(self, artifact_path: str) -> Path:
         if "\x00" in artifact_path:
             raise ArtifactPathError(f"The artifact path {artifact_path!r} holds a NUL character. Nothing was logged.")
@@ -138,15 +123,62 @@ class LocalArtifacts:
             )
         return path
 
-    def _write_beside(self, target: Path, write: Callable[[Path], object]) -> None:
-        partial = target.with_name(f"{_PARTIAL}{names.new_id()}")
+
+def files_to_log(local_dir: str | os.PathLike[str], store_files: Collection[str | Path]) -> list[tuple[Path, str]]:
+    """Return the files of a folder, each with the folder below it that it lies in."""
+    top = Path(local_dir)
+    if not top.is_dir():
+        raise NotFound(f"There is no folder {top}. Nothing was logged.")
+    found = [Path(folder, name) for folder, _, files in os.walk(top) for name in files]
+    # First, so that a file that is refused leaves nothing half done.
+    for path in found:
+        require_loggable(path, store_files)
+    return [(path, path.parent.relative_to(top).as_posix()) for path in found]
+
+
+def require_loggable(path: Path, store_files: Collection[str | Path]) -> None:
+    """Refuse what is no regular file, and the files of a store."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no file {path}. Nothing was logged.") from error
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder; use log_artifacts" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
+        raise ArtifactPathError(f"{path} is {kind}. Nothing was logged.")
+    for own in store_files:
+        with contextlib.suppress(OSError):
+            if os.path.samestat(status, os.stat(own)):
+                raise ArtifactPathError(
+                    f"{path} is the store itself, which SQLite must read alone. Nothing was logged. "
+                    f'Log a copy: sqlite3 {path.name} ".backup copy.db"'
+                )
+
+
+def write_beside(target: Path, write: Callable[[Path], object]) -> None:
+    """Let a file be written beside its place, then rename it into it."""
+    partial = target.with_name(f"{PARTIAL}{names.new_id()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                write(partial)
-                os.replace(partial, target)
-            finally:
-                partial.unlink(missing_ok=True)
-        except OSError as error:
-            # The file that is copied may be at fault as well as our own folder.
-            raise errors.of_system(error, error.filename or target) from error
+            write(partial)
+            os.replace(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
+    except errors.TracknbError:
+        raise
+    except OSError as error:
+        # The file that is copied may be at fault as well as our own folder.
+        raise errors.of_system(error, error.filename or target) from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise errors.of_system(error, path) from error
+
+
+def no_such_artifact(artifact_path: str) -> NotFound:
+    """Return the error for a path that a run does not have."""
+    return NotFound(f"This run has no artifact '{artifact_path}'. tracknb.list_artifacts() shows what there is.")

@@ -706,10 +706,12 @@ def list_artifacts(run_id: str | None = None, artifact_path: str | None = None) 
     return here.list_artifacts(target, artifact_path)
 
 
-def download_artifacts(run_id: str | None = None, artifact_path: str = "") -> str:
-    """Return where a file of a run lies on this machine."""
+def download_artifacts(
+    run_id: str | None = None, artifact_path: str = "", dst_path: str | os.PathLike[str] | None = None
+) -> str:
+    """Return where a file or folder of a run lies on this machine; a copy in ``dst_path`` if given."""
     here, target = _reading_target(run_id)
-    return here.download_artifacts(target, artifact_path)
+    return here.download_artifacts(target, artifact_path, dst_path)
 
 
 def _artifact_target(run_id: str | None) -> tuple[TrackingClient, str]:

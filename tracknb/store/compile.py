@@ -6,6 +6,7 @@ the (key, value) indexes, so a filter reads what matches and not the table.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,9 +35,9 @@ _AGGREGATES = ("min", "max", "count")
 _SOURCE_NAME_TAG = "mlflow.source.name"
 
 
-def run_condition(node: Node) -> sa.ColumnElement[bool]:
-    """Return what a run must fulfil, over ``schema.runs``."""
-    return _condition(node, _run_comparison)
+def run_condition(node: Node, folder: str | None = None) -> sa.ColumnElement[bool]:
+    """Return what a run must fulfil, over ``schema.runs``; ``folder`` is what ``./`` stands for."""
+    return _condition(node, functools.partial(_run_comparison, folder=folder))
 
 
 def experiment_condition(node: Node) -> sa.ColumnElement[bool]:
@@ -88,7 +89,11 @@ def _condition(node: Node, compare: Any) -> sa.ColumnElement[bool]:
     return condition
 
 
-def _run_comparison(node: Comparison) -> sa.ColumnElement[bool]:
+def _run_comparison(node: Comparison, folder: str | None) -> sa.ColumnElement[bool]:
+    if node.key == "artifact_uri" and node.place == "attributes" and folder is not None:
+        kept = schema.runs.c.artifact_uri
+        absolute = sa.literal(folder) + sa.func.substr(kept, 2)
+        return _compared(sa.case((kept.like("./%"), absolute), else_=kept), node.operator, node.value)
     if node.place == "attributes" and node.key != "source_name":
         return _compared(_RUN_COLUMNS[node.key], node.operator, node.value)
     if node.place == "datasets":

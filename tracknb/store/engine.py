@@ -79,7 +79,7 @@ def open_engine(location: StoreLocation) -> Engine:
     return ServerEngine(location)
 
 
-def create_tables(connection: sa.Connection, artifact_root: object) -> None:
+def create_tables(connection: sa.Connection, artifact_root: str) -> None:
     """Make every table, view and the experiment that each store begins with."""
     schema.metadata.create_all(connection, checkfirst=False)
     for view in schema.VIEWS:

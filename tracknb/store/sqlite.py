@@ -41,7 +41,7 @@ class SqliteEngine(engine.Engine):
     without closing (closing would release the parent's locks) and opens its own.
     """
 
-    def __init__(self, path: Path, artifact_root: Path) -> None:
+    def __init__(self, path: Path, artifact_root: str) -> None:
         self.path = path
         self.artifact_root = artifact_root
         self._engine: sa.Engine | None = None

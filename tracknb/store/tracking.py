@@ -58,6 +58,7 @@ from tracknb.search import parse_filter, parse_order
 from tracknb.store import compile as compiler
 from tracknb.store import functions, inputs, lease, schema, spool, upkeep
 from tracknb.store.engine import insert_missing, open_engine, upsert
+from tracknb.store.places import Places
 from tracknb.store.points import Points, from_stored, parts
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class TrackingStore:
     def __init__(self, location: StoreLocation) -> None:
         self.location = location
         self._engine = open_engine(location)
+        self._places = Places(location)
         self._points = Points(self._engine)
         self._spool = spool.Spool(
             location.spool_base,
@@ -149,7 +151,7 @@ class TrackingStore:
             connection.execute(
                 sa.update(schema.experiments)
                 .where(schema.experiments.c.id == number)
-                .values(artifact_location=str(self.location.artifact_root / str(number)))
+                .values(artifact_location=f"{self.location.artifact_root}/{number}")
             )
         if tags:
             rows = [{"experiment": number, "key": key, "value": value} for key, value in tags.items()]
@@ -216,7 +218,7 @@ class TrackingStore:
             Experiment(
                 experiment_id=str(row.id),
                 name=row.name,
-                artifact_location=row.artifact_location,
+                artifact_location=self._places.of_experiment(row.artifact_location),
                 lifecycle_stage=row.lifecycle_stage,
                 tags=tags[row.id],
                 creation_time=row.creation_time,
@@ -317,9 +319,8 @@ class TrackingStore:
                 f"Bring it back with restore_experiment('{experiment_id}')."
             )
         run_id = names.new_run_id()
-        artifact_uri = f"{experiment.artifact_location.rstrip('/')}/{run_id}/artifacts"
         tags = {**tags, RUN_NAME_TAG: run_name}
-        row = {
+        row: dict[str, Any] = {
             "run_id": run_id,
             "experiment": _experiment_number(experiment_id),
             "name": run_name,
@@ -327,12 +328,16 @@ class TrackingStore:
             "status": RunStatus.RUNNING.value,
             "start_time": start_time,
             "lifecycle_stage": LifecycleStage.ACTIVE.value,
-            "artifact_uri": artifact_uri,
             "heartbeat": start_time,
             **self._leases.columns(),
         }
 
         def work(connection: sa.Connection) -> int:
+            experiments = schema.experiments
+            kept = connection.execute(
+                sa.select(experiments.c.artifact_location).where(experiments.c.id == row["experiment"])
+            ).scalar_one()
+            row["artifact_uri"] = f"{self._places.kept(kept).rstrip('/')}/{run_id}/artifacts"
             # The id is ours: if the answer to an earlier try was lost, the run is there.
             insert_missing(connection, schema.runs, [row])
             number: int = connection.execute(
@@ -360,7 +365,7 @@ class TrackingStore:
             start_time=start_time,
             end_time=None,
             lifecycle_stage=LifecycleStage.ACTIVE.value,
-            artifact_uri=artifact_uri,
+            artifact_uri=self._places.of_runs()(row["artifact_uri"]),
         )
         return Run(info, RunData(params=dict(params or {}), tags=tags))
 
@@ -372,7 +377,7 @@ class TrackingStore:
             rows = connection.execute(sa.select(schema.runs).where(schema.runs.c.run_id == run_id)).all()
             if not rows:
                 raise self._no_such_run(run_id)
-            return _load_runs(connection, rows)[0]
+            return _load_runs(connection, rows, self._places)[0]
 
         return self._engine.read(work)
 
@@ -395,7 +400,7 @@ class TrackingStore:
         ]
         node = parse_filter(filter_string)
         if node is not None:
-            conditions.append(compiler.run_condition(node))
+            conditions.append(compiler.run_condition(node, self._places.folder))
         offset = _read_token(page_token)
         found = compiler.ordered_runs(sa.select(schema.runs).where(*conditions), parse_order(order_by or ()))
         # One more than asked for tells whether there is another page.
@@ -404,7 +409,7 @@ class TrackingStore:
         def work(connection: sa.Connection) -> PagedList[Run]:
             rows = connection.execute(statement).all()
             token = _make_token(offset + max_results) if len(rows) > max_results else None
-            return PagedList(_load_runs(connection, rows[:max_results]), token)
+            return PagedList(_load_runs(connection, rows[:max_results], self._places), token)
 
         return self._engine.read(work)
 
@@ -492,7 +497,7 @@ class TrackingStore:
                 .order_by(schema.runs.c.id.desc())
                 .limit(1)
             ).all()
-            return _load_runs(connection, rows)[0] if rows else None
+            return _load_runs(connection, rows, self._places)[0] if rows else None
 
         return self._engine.read(work)
 
@@ -512,7 +517,7 @@ class TrackingStore:
                 .order_by(schema.runs.c.id.desc())
                 .limit(1)
             ).all()
-            return _load_runs(connection, rows)[0] if rows else None
+            return _load_runs(connection, rows, self._places)[0] if rows else None
 
         return self._engine.read(work)
 
@@ -628,14 +633,14 @@ class TrackingStore:
     def run_sizes(self, run_ids: Sequence[str] | None = None) -> list[upkeep.RunSize]:
         """Return what each run holds, the greatest first."""
         self._commit_first()
-        return self._engine.read(lambda connection: upkeep.sizes(connection, run_ids))
+        return self._engine.read(lambda connection: upkeep.sizes(connection, self._places.of_runs(), run_ids))
 
     def removable_runs(self, before_ms: int, run_ids: Sequence[str] | None) -> list[upkeep.RunSize]:
         """Return the runs that were deleted before a time, alone or with their experiment."""
         self._commit_first()
 
         def work(connection: sa.Connection) -> list[upkeep.RunSize]:
-            return upkeep.sizes(connection, upkeep.removable(connection, before_ms, run_ids))
+            return upkeep.sizes(connection, self._places.of_runs(), upkeep.removable(connection, before_ms, run_ids))
 
         return self._engine.read(work)
 
@@ -650,7 +655,8 @@ class TrackingStore:
 
     def remove_empty_experiments(self, before_ms: int) -> list[str]:
         """Take out deleted experiments that hold no run any more; returns their artifact folders."""
-        return self._engine.write(lambda connection: upkeep.remove_empty_experiments(connection, before_ms))
+        kept = self._engine.write(lambda connection: upkeep.remove_empty_experiments(connection, before_ms))
+        return [self._places.of_experiment(place) for place in kept]
 
     def long_metrics(self, max_points: int, run_ids: Sequence[str] | None) -> list[upkeep.LongMetric]:
         """Return the metrics of ended runs that have more points than wanted."""
@@ -814,7 +820,7 @@ def _attempts(connection: sa.Connection, group: str, number: int) -> int:
     return int(connection.execute(highest).scalar() or 0)
 
 
-def _load_runs(connection: sa.Connection, rows: Sequence[Sequence[Any]]) -> list[Run]:
+def _load_runs(connection: sa.Connection, rows: Sequence[Sequence[Any]], places: Places) -> list[Run]:
     """Return runs for rows of ``runs``, with what was logged to them."""
     numbers = [row[0] for row in rows]
     params: dict[int, dict[str, str]] = {number: {} for number in numbers}
@@ -837,9 +843,10 @@ def _load_runs(connection: sa.Connection, rows: Sequence[Sequence[Any]]) -> list
             metrics[number][key] = from_stored(schema.from_mysql(value) if is_mysql else value)
     cursor.close()
     used = inputs.of_runs(connection, numbers)
+    resolved = places.of_runs()
     return [
         Run(
-            RunInfo(run_id, str(experiment), name, user_id, status, start, end, stage, artifact_uri),
+            RunInfo(run_id, str(experiment), name, user_id, status, start, end, stage, resolved(artifact_uri)),
             RunData(metrics[number], params[number], tags[number]),
             RunInputs(used.get(number, [])),
         )

@@ -6,7 +6,7 @@ so an interruption leaves whole runs, and the next call goes on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -40,8 +40,13 @@ class RunSize:
     size_bytes: int
 
 
-def sizes(connection: sa.Connection, run_ids: Sequence[str] | None = None) -> list[RunSize]:
-    """Return what each run holds, the greatest first; of all runs, or of the named ones."""
+def sizes(
+    connection: sa.Connection, resolved: Callable[[str], str], run_ids: Sequence[str] | None = None
+) -> list[RunSize]:
+    """Return what each run holds, the greatest first; of all runs, or of the named ones.
+
+    ``resolved`` gives the place of a run's files for what the table says of it.
+    """
     points = _sums(connection, schema.latest_metrics, sa.func.sum(schema.latest_metrics.c.count))
     series = _sums(connection, schema.latest_metrics, sa.func.count())
     # A value stands in its table and in the index of values.
@@ -61,7 +66,7 @@ def sizes(connection: sa.Connection, run_ids: Sequence[str] | None = None) -> li
             experiment=row.experiment_name,
             status=row.status,
             lifecycle_stage=row.lifecycle_stage,
-            artifact_uri=row.artifact_uri,
+            artifact_uri=resolved(row.artifact_uri),
             points=points.get(row.id, 0),
             size_bytes=points.get(row.id, 0) * _POINT_BYTES
             + series.get(row.id, 0) * _LATEST_BYTES
@@ -117,7 +122,7 @@ def remove_run(connection: sa.Connection, run_id: str) -> None:
 
 
 def remove_empty_experiments(connection: sa.Connection, before_ms: int) -> list[str]:
-    """Take out the deleted experiments whose last run is gone, and return their artifact folders."""
+    """Take out the deleted experiments whose last run is gone, and return their artifact folders as kept."""
     experiments = schema.experiments
     rows = connection.execute(
         sa.select(experiments.c.id, experiments.c.artifact_location).where(

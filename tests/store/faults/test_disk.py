@@ -563,3 +563,27 @@ def test_a_home_that_is_missing_or_may_not_be_written_changes_nothing(children, 
 
     assert found["steps"] == list(range(20))
     assert found["status"] == "FINISHED"
+
+
+def test_files_of_a_bucket_that_find_no_room_here_leave_nothing_half_read(faulty, s3, monkeypatch):
+    monkeypatch.setenv("TRACKNB_ARTIFACT_ROOT", f"s3://{s3.bucket()}/team")
+    script = f"""
+    run_id = begin()
+    tracknb.log_text("text" * 5_000, "note.txt")
+    target = os.path.join(os.path.dirname(store), "here")
+    read = lambda: tracknb.download_artifacts(run_id, "note.txt", target)
+    fault("write {FULL} here 0 -1")
+    full = tried(read)
+    fault("create {READ_ONLY} here 0 -1")
+    refused = tried(read)
+    left = os.listdir(target)
+    fault()
+    report(full=full, refused=refused, left=left, text=open(read()).read())
+    end(run_id)
+    """
+    found = faulty.run(script)
+
+    assert_contract(found["full"], "StoreFull", faulty.folder / "here")
+    assert_contract(found["refused"], "StoreReadOnly", faulty.folder / "here")
+    assert found["left"] == []
+    assert found["text"] == "text" * 5_000
