@@ -80,7 +80,9 @@ class LocalArtifacts:
             raise no_such_artifact(artifact_path)
         if dst_path is None:
             return path
-        target = Path(os.path.abspath(dst_path), path.relative_to(os.path.realpath(self.root)))
+        is_root = path == Path(os.path.realpath(self.root))
+        # By its own name, without the folders above it, as MLflow does.
+        target = Path(os.path.abspath(dst_path), "" if is_root else path.name)
         if path.is_dir():
             make_folder(target)
         for source in (

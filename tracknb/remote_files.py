@@ -173,14 +173,16 @@ class RemoteArtifacts:
         target = Path(_temporary() if dst_path is None else os.path.abspath(dst_path))
         make_folder(target)
         self._require_room(target, sum(size for _, size in files))
+        # By its own name, without the folders above it, as MLflow does.
+        copy = target / below.rpartition("/")[2]
         for name, _ in files:
             # What others put into the bucket may have any name.
-            relative = "/".join(part for part in (below, _checked(name, _UNREAD)) if part)
-            place = Path(os.path.realpath(target / relative))
+            inside = _checked(name, _UNREAD)
+            place = Path(os.path.realpath(copy / inside))
             if not place.is_relative_to(os.path.realpath(target)):
-                raise ArtifactPathError(f"The artifact '{relative}' leads out of {target}. It was not read.")
-            write_beside(place, functools.partial(self._fetch, relative))
-        return target / below
+                raise ArtifactPathError(f"The artifact '{name}' leads out of {target}. It was not read.")
+            write_beside(place, functools.partial(self._fetch, "/".join(filter(None, (below, inside)))))
+        return copy
 
     def size_bytes(self) -> int:
         """Return what the files of this run take."""
@@ -309,12 +311,14 @@ class RemoteArtifacts:
         # The code says more than the message, and never holds a key.
         code = _code(error)
         said = f" ({code})" if code else ""
+        text = secrets.mask(" ".join(str(error).split()))[:200]
         if isinstance(error, OSError) and error.errno in _FULL:
             return errors.of_system(error, error.filename or tempfile.gettempdir())
         if kinds & _REFUSALS or code in ("401", "403"):
             _forget_systems()
+            text = f": {text.rstrip('.')}"
             return AuthError(
-                f"{bucket} refuses access{said or _without_code(kinds)}. {kept} "
+                f"{bucket} refuses access{said or text}. {kept} "
                 f"Check the credentials in {_whence(self._scheme)}, and what they may do there."
             )
         if isinstance(error, FileNotFoundError):
@@ -328,11 +332,12 @@ class RemoteArtifacts:
                 f"{bucket}{f' at {where}' if where else ''} does not answer{said}; tried for {seconds:.0f} s. {kept} "
                 "Try again when it does."
             )
+        if isinstance(error, ImportError):
+            return _missing_package(self._scheme, error)
         if isinstance(error, NotImplementedError):
             return errors.StoreReadOnly(
                 f"{self._scheme}:// addresses cannot do this. {kept} Use a folder, s3:// or the like."
             )
-        text = secrets.mask(str(error).split("\n")[0])[:200]
         return errors.StoreError(f"{bucket} could not be used: {type(error).__name__}: {text}. {kept}")
 
 
@@ -417,8 +422,6 @@ def _forget_systems() -> None:
 
 
 def _new_system(scheme: str, root: str) -> Any:
-    extra = _EXTRAS.get(scheme)
-    command = f'pip install "tracknb[{extra}]"' if extra else "pip install fsspec"
     try:
         import fsspec
         from fsspec.core import url_to_fs
@@ -429,11 +432,7 @@ def _new_system(scheme: str, root: str) -> Any:
             f"No files can be kept at '{scheme}://...'. Use a folder, s3://, gs://, abfs:// or what else fsspec knows."
         ) from error
     except ImportError as error:
-        missing = getattr(error, "name", None) or f"fsspec's package for {scheme}://"
-        command = command if extra or missing == "fsspec" else f"pip install {missing}"
-        raise MissingExtra(
-            f"Files at {scheme}:// need a package that is not installed. Install it with: {command}"
-        ) from error
+        raise _missing_package(scheme, error) from error
     options: dict[str, Any] = {"skip_instance_cache": True, "use_listings_cache": False}
     if _is_s3(scheme):
         seconds = config.busy_seconds()
@@ -452,6 +451,14 @@ def _new_system(scheme: str, root: str) -> Any:
     if _is_s3(scheme):
         system.retries = 1
     return system
+
+
+def _missing_package(scheme: str, error: ImportError) -> MissingExtra:
+    extra = _EXTRAS.get(scheme)
+    if extra is None and error.name != "fsspec":
+        return MissingExtra(f"Files at {scheme}:// need a package that is not installed: {error}.")
+    command = f'pip install "tracknb[{extra}]"' if extra else "pip install fsspec"
+    return MissingExtra(f"Files at {scheme}:// need a package that is not installed. Install it with: {command}")
 
 
 class _Bounded:
@@ -527,11 +534,6 @@ def _code(error: Exception) -> str | None:
         if isinstance(found, (str, int)):
             return str(found)
     return None
-
-
-def _without_code(kinds: set[str]) -> str:
-    is_none = kinds & {"NoCredentialsError", "PartialCredentialsError", "DefaultCredentialsError"}
-    return ": no credentials were found" if is_none else ""
 
 
 def _is_missing_bucket(error: Exception) -> bool:

@@ -22,14 +22,12 @@ _PARAMETERS: Final = {
     "module.log_metric": "model_id and dataset: there are no logged models",
     "module.log_metrics": "model_id and dataset: there are no logged models",
     "client.log_metric": "model_id and datasets: there are no logged models",
-    "client.download_artifacts": "dst_path",
 }
 _SCRIPTS: Final = {
     "the_user_of_a_run_made_by_the_client": "the client fills in the user",
     "modules_that_code_imports_from": "the modules tracking, artifacts, data",
     "artifacts_are_downloaded_by_the_module": "the module artifacts",
     "artifacts_are_read_by_the_module": "the module artifacts",
-    "a_download_by_the_client_to_a_folder": "dst_path",
 }
 
 

@@ -182,9 +182,7 @@ def test_a_copy_of_local_files_goes_where_it_is_wanted(logged, tmp_path):
 
     assert client.download_artifacts(run_id, "notes", tmp_path / "out") == str(tmp_path / "out" / "notes")
     assert (tmp_path / "out" / "notes" / "a.txt").read_text() == "hello"
-    assert client.download_artifacts(run_id, "notes/a.txt", tmp_path / "two") == str(
-        tmp_path / "two" / "notes" / "a.txt"
-    )
+    assert client.download_artifacts(run_id, "notes/a.txt", tmp_path / "two") == str(tmp_path / "two" / "a.txt")
     client.download_artifacts(run_id, "", tmp_path / "all")
     assert (tmp_path / "all" / "notes" / "a.txt").read_text() == "hello"
 
