@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tracknb import data, entities, exceptions, tracking
+from tracknb import artifacts, data, entities, exceptions, tracking
 from tracknb.active import ActiveRun
 from tracknb.client import TrackingClient
 from tracknb.entities import (
@@ -99,6 +99,7 @@ __all__ = [
     "TracknbError",
     "ViewType",
     "active_run",
+    "artifacts",
     "chart",
     "create_experiment",
     "data",

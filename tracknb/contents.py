@@ -142,7 +142,7 @@ def as_image(image: Any) -> PIL.Image.Image:
     try:
         import PIL.Image
     except ImportError as error:
-        raise MissingExtra('Images need Pillow. Install: pip install "pillow"') from error
+        raise _no_pillow() from error
     if isinstance(image, PIL.Image.Image):
         return image
     to_pil = getattr(image, "to_pil", None)
@@ -162,6 +162,10 @@ def as_image(image: Any) -> PIL.Image.Image:
     return PIL.Image.fromarray(_as_bytes(pixels))
 
 
+def _no_pillow() -> MissingExtra:
+    return MissingExtra('Images need Pillow. Install: pip install "pillow"')
+
+
 def _as_bytes(pixels: Any) -> Any:
     import numpy as np
 
@@ -177,6 +181,20 @@ def _as_bytes(pixels: Any) -> Any:
     if low < 0 or high > 1:
         values = (values - low) / (high - low) if high > low else np.clip(values, 0, 1)
     return (values * 255).astype(np.uint8)
+
+
+def open_image(content: bytes, name: str) -> PIL.Image.Image:
+    """Return the image that a file holds."""
+    try:
+        import PIL.Image
+    except ImportError as error:
+        raise _no_pillow() from error
+    try:
+        image = PIL.Image.open(io.BytesIO(content))
+        image.load()
+    except (OSError, ValueError, SyntaxError) as error:
+        raise InvalidValue(f"The file {name} is no image: {error}.") from error
+    return image
 
 
 def image_bytes(image: PIL.Image.Image, artifact_file: str) -> bytes:

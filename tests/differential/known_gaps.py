@@ -25,9 +25,6 @@ _PARAMETERS: Final = {
 }
 _SCRIPTS: Final = {
     "the_user_of_a_run_made_by_the_client": "the client fills in the user",
-    "modules_that_code_imports_from": "the modules tracking, artifacts, data",
-    "artifacts_are_downloaded_by_the_module": "the module artifacts",
-    "artifacts_are_read_by_the_module": "the module artifacts",
 }
 
 
