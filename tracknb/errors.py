@@ -75,24 +75,29 @@ class FilterError(InvalidValue):
     """
 
     def __init__(self, problem: str, *, text: str, start: int, end: int, hint: str = "") -> None:
-        self.problem = problem
+        self.problem = _printable(problem)
         self.text = text
         self.start = start
         self.end = max(end, start + 1)
-        self.hint = hint
+        self.hint = _printable(hint)
         super().__init__(self._message())
 
     def _message(self) -> str:
         # Only the neighbourhood of the fault is shown: a filter can be a megabyte long.
         first = max(0, self.start - 60)
-        last = min(len(self.text), self.end + 60)
-        shown = self.text[first:last].replace("\n", " ").replace("\t", " ")
+        last = min(len(self.text), self.end + 60, self.start + 120)
+        shown = _printable(self.text[first:last])
         marks = " " * (self.start - first) + "~" * min(self.end - self.start, last - self.start or 1)
-        lead = "…" if first else ""
-        lines = [self.problem, "", f"    {lead}{shown}", f"    {' ' * len(lead)}{marks}"]
+        lead, tail = "…" if first else "", "…" if last < len(self.text) else ""
+        lines = [self.problem, "", f"    {lead}{shown}{tail}", f"    {' ' * len(lead)}{marks}"]
         if self.hint:
             lines += ["", self.hint]
         return "\n".join(lines)
+
+
+def _printable(text: str) -> str:
+    """Return a text on one line, sign for sign: what moves a terminal's cursor would misplace the mark."""
+    return "".join(sign if sign.isprintable() else " " if sign.isspace() else "\ufffd" for sign in text)
 
 
 class NotFound(TracknbError, LookupError):

@@ -10,7 +10,7 @@ A filter is comparisons joined by AND; beyond MLflow also OR, NOT and parenthese
                | name ["NOT"] "IN" "(" value ("," value)* ")"
                | name "IS" ["NOT"] "NULL"
     name       = place "." key | attribute
-    key        = bare ["." ("min" | "max" | "count")] | `in back quotes` | "in double quotes" | 'in single quotes'
+    key        = (bare | `in back quotes` | "in double quotes" | 'in single quotes') ["." ("min" | "max" | "count")]
     operator   = "=" "==" "!=" "<>" "<" "<=" ">" ">=" "LIKE" "ILIKE"
     value      = number | 'text' | "text"
 
@@ -18,7 +18,9 @@ Places are ``metrics``, ``params``, ``tags``, ``datasets`` (by name, digest, con
 The first dot ends the place: ``tags.mlflow.runName`` is the tag ``mlflow.runName``. A
 metric means its last value; ``metrics.loss.min`` its lowest, unless a metric has that
 name. What a run lacks matches nothing, not even ``!=``. A param compared with a bare
-number is compared as a number.
+number is compared as a number; one that is none, such as ``auto`` or ``0x10``, matches
+nothing. LIKE tells A from a, ILIKE does not for A to Z; ``%`` is any text, ``_`` any
+character, and a backslash a backslash. A text ends at the next quote of its kind.
 """
 
 from __future__ import annotations
@@ -37,7 +39,13 @@ Place: TypeAlias = Literal["metrics", "params", "tags", "datasets", "attributes"
 Value: TypeAlias = "float | str | tuple[float | str, ...] | None"
 
 MAX_LENGTH: Final = 1_000_000
-MAX_DEPTH: Final = 100
+MAX_DEPTH: Final = 50
+# Each comparison is a look into an index; databases take seconds to plan more of them.
+MAX_COMPARISONS: Final = 5_000
+# SQLite refuses longer ones.
+MAX_PATTERN: Final = 10_000
+# Each column of an order is a join, and SQLite makes 64 of them, MySQL 61.
+MAX_ORDERS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +127,7 @@ _ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
 }
 _TOKEN: Final = re.compile(
     r"""(?P<space>\s+)
-      | (?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
+      | (?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
       | (?P<text>'[^']*'|"[^"]*")
       | (?P<operator>==|!=|<>|<=|>=|=|<|>)
       | (?P<mark>[(),])
@@ -127,6 +135,9 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE,
 )
+# What no database of ours can hold.
+_IMPOSSIBLE: Final = re.compile("[\x00\ud800-\udfff]")
+_JOINERS: Final = {"&&": "AND", "&": "AND", "||": "OR", "|": "OR"}
 _WORDS: Final = {"and", "or", "not", "in", "is", "null", "like", "ilike"}
 _NUMBER_WORDS: Final = {"nan": math.nan, "inf": math.inf, "+inf": math.inf, "-inf": -math.inf, "infinity": math.inf}
 
@@ -160,29 +171,34 @@ def parse_filter(text: str | None, *, entity: Entity = "runs") -> Node | None:
         return None
     if not isinstance(text, str):
         raise FilterError(f"A filter is a text, not {type(text).__name__}.", text=repr(text)[:60], start=0, end=1)
-    if len(text) > MAX_LENGTH:
-        raise FilterError(
-            f"A filter may have {MAX_LENGTH:,} characters; this one has {len(text):,}.", text=text, start=0, end=1
-        )
-    tokens = _tokenize(text)
+    tokens = _tokenize(text, "A filter")
     if not tokens:
         return None
     return _Parser(text, tokens, entity).whole()
 
 
 def parse_order(items: Sequence[str], *, entity: Entity = "runs") -> tuple[Order, ...]:
-    """Return the columns of an order such as ``["metrics.rmse DESC", "start_time"]``.
+    """Return the columns of an order such as ``["metrics.rmse DESC", "start_time"]``; a text is one of them.
 
     Raises
     ------
     FilterError
         A column cannot be read. The message marks the place.
     """
+    items = [items] if isinstance(items, str) else list(items)
+    if len(items) > MAX_ORDERS:
+        text = str(items[MAX_ORDERS])
+        problem = f"An order may have {MAX_ORDERS} columns; this one has {len(items):,}. The first too many:"
+        raise FilterError(problem, text=text, start=0, end=len(text))
     return tuple(_parse_one_order(item, entity) for item in items)
 
 
 def _parse_one_order(item: str, entity: Entity) -> Order:
-    tokens = _tokenize(item)
+    if not isinstance(item, str):
+        raise FilterError(
+            f"A column of an order is a text, not {type(item).__name__}.", text=repr(item)[:60], start=0, end=1
+        )
+    tokens = _tokenize(item, "A column of an order")
     parser = _Parser(item, tokens, entity)
     if not tokens:
         raise FilterError("An order names a column, such as 'metrics.rmse DESC'.", text=item, start=0, end=1)
@@ -192,7 +208,7 @@ def _parse_one_order(item: str, entity: Entity) -> Order:
     rest = tokens[parser.place :]
     if len(rest) > 1 or (rest and rest[0].word not in ("asc", "desc")):
         raise FilterError(
-            f"After the column comes ASC or DESC, not '{rest[0].text}'.",
+            f"After the column comes ASC or DESC, not '{_short(rest[0].text)}'.",
             text=item,
             start=rest[0].start,
             end=rest[-1].end,
@@ -200,15 +216,29 @@ def _parse_one_order(item: str, entity: Entity) -> Order:
     return Order(place, key, bool(rest) and rest[0].word == "desc")
 
 
-def _tokenize(text: str) -> list[_Token]:
-    tokens = []
+def _tokenize(text: str, what: str) -> list[_Token]:
+    if len(text) > MAX_LENGTH:
+        problem = f"{what} may have {MAX_LENGTH:,} characters; this one has {len(text):,}."
+        raise FilterError(problem, text=text, start=MAX_LENGTH, end=len(text))
+    impossible = _IMPOSSIBLE.search(text)
+    if impossible is not None:
+        name = "NUL" if impossible.group() == "\0" else f"U+{ord(impossible.group()):X}, half a character"
+        raise FilterError(
+            f"{what} cannot hold {name}: nothing that is stored does.",
+            text=text,
+            start=impossible.start(),
+            end=impossible.end(),
+        )
+    tokens: list[_Token] = []
     place = 0
     while place < len(text):
         match = _TOKEN.match(text, place)
         if match is None:
             quote = text[place]
-            problem = f"The {quote} is never closed" if quote in "'\"`" else f"Nothing can begin with '{quote}'"
-            raise FilterError(f"{problem}.", text=text, start=place, end=place + 1)
+            closing = quote in "'\"`"
+            problem = f"The {quote} is never closed." if closing else f"Nothing can begin with '{quote}'."
+            hint = "" if quote not in "'\"" else _other_quote(quote)
+            raise FilterError(problem, text=text, start=place, end=place + 1, hint=hint)
         kind = match.lastgroup or ""
         if kind != "space":
             tokens.append(_Token(kind, match.group(), place, match.end()))
@@ -225,12 +255,20 @@ class _Parser:
         self.entity = entity
         self.place = 0
         self.depth = 0
+        self.comparisons = 0
 
     def whole(self) -> Node:
         node = self.either()
         if self.place < len(self.tokens):
             token = self.tokens[self.place]
-            raise self.error(f"Comparisons are joined by AND or OR, not by '{_short(token.text)}'.", token)
+            problem, hint = f"Comparisons are joined by AND or OR, not by '{_short(token.text)}'.", ""
+            if token.text in _JOINERS:
+                hint = f"Did you mean {_JOINERS[token.text]}?"
+            elif token.text == ")":
+                problem = "This ) closes nothing."
+            elif token.kind == "text" and self.tokens[self.place - 1].kind == "text":
+                hint = _other_quote(token.text[0])
+            raise self.error(problem, token, hint)
         return node
 
     def either(self) -> Node:
@@ -246,7 +284,7 @@ class _Parser:
         return items[0] if len(items) == 1 else And(tuple(items))
 
     def one(self) -> Node:
-        # Each level of nesting costs three Python frames, so it is bounded.
+        # Each level costs Python frames here, and SQLite's reader has room for 100 things that are open.
         if self.depth >= MAX_DEPTH:
             raise self.error(f"A filter may be nested {MAX_DEPTH} levels deep.", self.next("a comparison"))
         self.depth += 1
@@ -264,6 +302,13 @@ class _Parser:
     def comparison(self) -> Node:
         first = self.next("a comparison such as metrics.rmse < 4")
         self.place -= 1
+        self.comparisons += 1
+        if self.comparisons > MAX_COMPARISONS:
+            raise self.error(
+                f"A filter may have {MAX_COMPARISONS:,} comparisons; here begins one too many.",
+                first,
+                "Many values of one key stand in a list: params.model IN ('ridge', 'forest').",
+            )
         place, key = self.column()
         shown = self.text[first.start : self.tokens[self.place - 1].end]
         token = self.next(f"an operator after {_short(shown)}, such as =")
@@ -281,6 +326,9 @@ class _Parser:
             if place == "metrics" or key in _NUMBERS:
                 raise self.error(f"{_short(shown)} is a number; {token.word.upper()} compares text.", token)
             value = self.value(place, key, shown, token.text, as_text=True)
+            if isinstance(value, str) and len(value) > MAX_PATTERN:
+                problem = f"A pattern of {token.word.upper()} may have {MAX_PATTERN:,} characters, not {len(value):,}."
+                raise self.error(problem, self.tokens[self.place - 1])
             return Comparison(place, key, token.word.upper(), value)
         if token.kind != "operator":
             raise self.error(
@@ -302,7 +350,7 @@ class _Parser:
         prefix, dot, rest = _parts(token.text)
         place = _PLACES.get(prefix.lower()) if dot and token.kind == "name" else None
         if place is None and dot and token.kind == "name":
-            near = difflib.get_close_matches(prefix.lower(), _PLACES_OF[self.entity], n=1)
+            near = difflib.get_close_matches(prefix.lower()[:60], _PLACES_OF[self.entity], n=1)
             raise self.error(
                 f"There is no '{_short(prefix)}.' to filter by.",
                 _Token("", prefix, token.start, token.start + len(prefix)),
@@ -312,7 +360,7 @@ class _Parser:
             raise self.error(f"Experiments have no {place}.", token, f"There are: {self._known_places()}.")
         if place is None or place == "attributes":
             return "attributes", self.attribute(token, _unquoted(rest if place else token.text))
-        key = _unquoted(rest)
+        key = self.key(place, token, rest)
         if not key:
             raise self.error(f"After '{prefix}.' comes a key, such as {prefix}.rmse.", token)
         if place == "datasets" and key not in _DATASET_KEYS:
@@ -321,13 +369,30 @@ class _Parser:
             raise self.error(f"Datasets have no '{_short(key)}' to filter by.", token, hint)
         return place, key
 
+    def key(self, place: Place, token: _Token, written: str) -> str:
+        quote = written[:1]
+        end = written.find(quote, 1) if quote and quote in "`\"'" else -1
+        if end < 0 or end == len(written) - 1:
+            return _unquoted(written)
+        more = written[end + 1 :]
+        if place != "metrics" or more not in (".min", ".max", ".count"):
+            at = _Token("", more, token.end - len(more), token.end)
+            hint = "Only .min, .max and .count of a metric may."
+            raise self.error(f"Nothing such as '{_short(more)}' follows a key in quotes.", at, hint)
+        return written[1:end] + more
+
     def attribute(self, token: _Token, name: str) -> str:
         known = _ATTRIBUTES[self.entity]
         found = known.get(name) or known.get(name.lower())
         if found is None:
-            near = difflib.get_close_matches(name.lower(), known, n=1)
-            hint = f"Did you mean '{near[0]}'?" if near else f"There are: {', '.join(known)}, {self._known_places()}"
-            raise self.error(f"'{_short(name)}' is nothing to filter by.", token, hint)
+            near = difflib.get_close_matches(name.lower()[:60], known, n=1)
+            hint = f"There are: {', '.join(known)}, {self._known_places()}"
+            if near:
+                hint = f"Did you mean '{near[0]}'?"
+            elif self.entity == "runs" and token.kind == "name" and name == token.text and name.isidentifier():
+                hint = f"Did you mean 'metrics.{_short(name)}' or 'params.{_short(name)}'? {hint}"
+            at = _Token("", name, max(token.start, token.end - len(name)), token.end)
+            raise self.error(f"'{_short(name)}' is nothing to filter by.", at, hint)
         return found
 
     def _known_places(self) -> str:
@@ -411,6 +476,11 @@ def _parts(name: str) -> tuple[str, str, str]:
 def _unquoted(key: str) -> str:
     quoted = len(key) >= 2 and key[0] == key[-1] and key[0] in "`\"'"
     return key[1:-1] if quoted else key
+
+
+def _other_quote(quote: str) -> str:
+    other = '"' if quote == "'" else "'"
+    return f"A text that holds {quote} stands in {other}."
 
 
 def _short(text: str) -> str:

@@ -25,7 +25,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from tracknb import config, errors
-from tracknb.store import engine, faults, mounts, schema, upgrades
+from tracknb.store import engine, faults, functions, mounts, schema, upgrades
 
 T = TypeVar("T")
 # SQLite's own waiting sleeps up to 100 ms between two looks, which starves one of many
@@ -455,6 +455,7 @@ def _prepare_connection(connection: DBAPIConnection, _: ConnectionPoolEntry) -> 
     # What was acknowledged survives the loss of power, not only of the process.
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.close()
+    connection.create_function("tracknb_number", 1, functions.read_number, deterministic=True)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

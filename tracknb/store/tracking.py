@@ -395,7 +395,7 @@ class TrackingStore:
             raise InvalidValue(f"max_results must be at least 1, not {max_results}.")
         self._commit_first()
         conditions: list[sa.ColumnElement[bool]] = [
-            schema.runs.c.experiment.in_([_experiment_number(item) for item in experiment_ids]),
+            _in_experiments(experiment_ids),
             schema.runs.c.lifecycle_stage.in_(_STAGES[ViewType(run_view_type)]),
         ]
         node = parse_filter(filter_string)
@@ -419,7 +419,7 @@ class TrackingStore:
             sa.select(sa.func.count())
             .select_from(schema.runs)
             .where(
-                schema.runs.c.experiment.in_([_experiment_number(item) for item in experiment_ids]),
+                _in_experiments(experiment_ids),
                 schema.runs.c.lifecycle_stage == LifecycleStage.ACTIVE.value,
             )
         )
@@ -866,6 +866,10 @@ def _experiment_number(experiment_id: str) -> int:
         ) from None
 
 
+def _in_experiments(experiment_ids: Sequence[str]) -> sa.ColumnElement[bool]:
+    return functions.among(schema.runs.c.experiment, [_experiment_number(item) for item in experiment_ids])
+
+
 def _make_token(offset: int) -> str:
     # As MLflow's clients know it.
     return base64.b64encode(json.dumps({"offset": offset}).encode()).decode()
@@ -874,11 +878,13 @@ def _make_token(offset: int) -> str:
 def _read_token(token: str | None) -> int:
     if not token:
         return 0
+    # A token of ours is short; a long one could nest deeper than Python reads.
     with contextlib.suppress(ValueError, TypeError, KeyError):
-        offset = json.loads(base64.b64decode(token.encode(), validate=True))["offset"]
-        if isinstance(offset, int) and offset >= 0:
-            return offset
-    raise InvalidValue(f"'{token[:40]}' is no page token. Use the token of the page before.")
+        if isinstance(token, str) and len(token) <= 100:
+            offset = json.loads(base64.b64decode(token.encode(), validate=True))["offset"]
+            if type(offset) is int and 0 <= offset < 1 << 62:
+                return offset
+    raise InvalidValue(f"{str(token)[:40]!r} is no page token. Use the token of the page before.")
 
 
 _still: list[TrackingStore] = []
