@@ -390,6 +390,10 @@ def log_param(key: str, value: T, synchronous: bool | None = None, *, overwrite:
     return value
 
 
+# What MLflow's first documentation called it, in code that is still around.
+log_parameter = log_param
+
+
 def log_params(
     params: Mapping[str, Any],
     synchronous: bool | None = None,
