@@ -162,13 +162,15 @@ __all__ = [
 _LAZY = ("chart", "runs_table", "trend")
 
 
-def __getattr__(name: str) -> Any:
-    # The views come with click and, when drawn, pandas: nobody who only logs pays for them.
-    if name in _LAZY:
-        from tracknb import verbs
+if not TYPE_CHECKING:  # a type checker would take every misspelt name for one that is found here
 
-        return getattr(verbs, name)
-    raise AttributeError(f"module 'tracknb' has no attribute '{name}'{_hint(name)}")
+    def __getattr__(name: str) -> Any:
+        # The views come with click and, when drawn, pandas: nobody who only logs pays for them.
+        if name in _LAZY:
+            from tracknb import verbs
+
+            return getattr(verbs, name)
+        raise AttributeError(f"module 'tracknb' has no attribute '{name}'{_hint(name)}")
 
 
 def _hint(name: str) -> str:
