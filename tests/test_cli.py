@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import subprocess
 import sys
@@ -69,6 +71,30 @@ def test_a_mistake_goes_to_standard_error_with_its_code(
     printed = capsys.readouterr()
     assert printed.err == message
     assert printed.out == ""
+
+
+def test_df_prints_csv_in_which_nothing_is_a_formula(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    client = tracknb.TrackingClient("tracknb.db")
+    run = client.create_run("1", run_name="=1+1", tags={"note": 'two\nlines, "said"', "SUM": "x"})
+    client.log_params(run.info.run_id, {"shift": "-0.5", "cmd": "-cmd|' /C calc'!A0"})
+    client.set_terminated(run.info.run_id)
+
+    assert main(["df", "run_name LIKE '=%' or metrics.mae < 3", "--order", "run_name", "--experiment", "nyc-taxi"]) == 0
+
+    written = capsys.readouterr().out
+    rows = list(csv.DictReader(io.StringIO(written)))
+    assert [row["tags.mlflow.runName"] for row in rows] == ["'=1+1", "linear"]
+    assert (rows[0]["params.shift"], rows[0]["params.cmd"]) == ("-0.5", "'-cmd|' /C calc'!A0")
+    assert (rows[0]["tags.note"], rows[0]["tags.SUM"]) == ('two\nlines, "said"', "x")
+    assert rows[1]["metrics.mae"] == "2.5"
+
+
+def test_df_as_json_is_strict(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["df", "--json"]) == 0
+
+    payload = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    [run] = payload["runs"]
+    assert (run["run_name"], run["metrics"]) == ("linear", {"mae": 2.5, "rmse": "NaN"})
 
 
 def test_looking_in_an_empty_folder_makes_no_store(

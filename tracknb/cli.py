@@ -35,7 +35,7 @@ def _printing(command: click.Command) -> click.Command:
         click.echo(json.dumps(view.payload(), allow_nan=False) if as_json else view.text(times=True))
 
     json_option = click.Option(["--json", "as_json"], is_flag=True, help="Print the data as JSON.")
-    return click.Command(command.name, params=[*command.params, json_option], callback=call, help=command.help)
+    return type(command)(command.name, params=[*command.params, json_option], callback=call, help=command.help)
 
 
 def _need_store() -> None:

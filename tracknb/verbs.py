@@ -12,6 +12,7 @@ import difflib
 import functools
 import os
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from tracknb.errors import InvalidValue, NotFound
 from tracknb.live import CURVE_LIMIT, LiveRun
 from tracknb.view.base import View
 from tracknb.view.chart import curves_altair
+from tracknb.view.data import RunData
 from tracknb.view.experiments import ExperimentList
 from tracknb.view.panel import Panel
 from tracknb.view.table import RunTable
@@ -66,6 +68,44 @@ class VerbGroup(click.Group):
 VERBS = VerbGroup(name="track", help="Look at what was tracked.")
 
 
+class Word(str):
+    """A word of a line as it is meant, and as it was written."""
+
+    written: str
+
+    def __new__(cls, written: str) -> Word:
+        """Return a word without the quotes that it is written with."""
+        word = super().__new__(cls, "".join(shlex.split(written)))
+        word.written = written
+        return word
+
+
+def split_line(line: str) -> list[str]:
+    """Return the words of a line; each remembers its quotes, because a filter's are part of it.
+
+    Raises
+    ------
+    ValueError
+        A quote is not closed.
+    """
+    shlex.split(line)
+    return [Word(written) for written in re.findall(r"""(?:[^\s'"\\]|\\.|'[^']*'|"(?:[^"\\]|\\.)*")+""", line)]
+
+
+def _joined_query(context: click.Context, parameter: click.Parameter, words: Sequence[str]) -> str:
+    """Return the filter that several words are, as they were written; a single quoted word without its quotes."""
+    written = [word.written if isinstance(word, Word) else word.strip() for word in words]
+    if len(written) == 1 and written[0][:1] in ("'", '"') and written[0].find(written[0][0], 1) == len(written[0]) - 1:
+        return str(words[0])
+    return " ".join(written)
+
+
+class _VerbCommand(click.Command):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # No option begins with a digit, so `metrics.loss > -1` means the number.
+        return super().parse_args(ctx, [f" {word}" if re.match(r"-[\d.]", word) else word for word in args])
+
+
 def verb(name: str) -> Callable[[Callable[Concatenate[TrackingClient, P], View]], Callable[..., View]]:
     """Register a function of (client, options...) that returns a view as a verb."""
 
@@ -75,16 +115,24 @@ def verb(name: str) -> Callable[[Callable[Concatenate[TrackingClient, P], View]]
             return function(open_client(store), *args, **options)
 
         with_store = click.option("--store", metavar="URI", help="The store to look into, such as runs.db.")(call)
-        VERBS.add_command(click.command(name)(with_store))
+        VERBS.add_command(click.command(name, cls=_VerbCommand)(with_store))
         return call
 
     return register
 
 
 def _choice_options(function: Callable[..., View]) -> Callable[..., View]:
-    """Add the options that choose runs; `runs` and `trend` share them."""
+    """Add what chooses runs; `runs`, `trend` and `df` share it."""
     for option in reversed(
         [
+            click.argument(
+                "query",
+                nargs=-1,
+                type=click.UNPROCESSED,
+                callback=_joined_query,
+                metavar="[EXPERIMENT | QUERY]",
+                required=False,
+            ),
             click.option("--query", "query_option", default="", metavar="FILTER", help="Such as 'metrics.rmse < 4'."),
             click.option("--experiment", multiple=True, help="Where to look; may be repeated."),
             click.option("--all-experiments", is_flag=True, help="Look into every experiment."),
@@ -101,7 +149,6 @@ def _choice_options(function: Callable[..., View]) -> Callable[..., View]:
 
 
 @verb("runs")
-@click.argument("query", default="", metavar="[EXPERIMENT | QUERY]")
 @_choice_options
 def _runs(client: TrackingClient, query: str, query_option: str, **chosen: Any) -> RunTable:
     """Show runs as a table, the newest first.
@@ -114,12 +161,23 @@ def _runs(client: TrackingClient, query: str, query_option: str, **chosen: Any) 
 
 
 @verb("trend")
-@click.argument("query", default="", metavar="[EXPERIMENT | QUERY]")
 @click.option("--metric", help="The metric to draw; chosen for you if left out.")
 @_choice_options
 def _trend(client: TrackingClient, query: str, query_option: str, metric: str | None, **chosen: Any) -> Trend:
     """Show how a metric went from run to run, the oldest first."""
     return _trend_view(_find(client, positional=query, query=query_option, **chosen), metric)
+
+
+@verb("df")
+@_choice_options
+@click.option("--order", multiple=True, metavar="COLUMN", help="Such as 'metrics.rmse ASC'; may be repeated.")
+def _df(client: TrackingClient, query: str, query_option: str, order: Sequence[str], **chosen: Any) -> RunData:
+    """Give runs as a DataFrame; in a terminal, print them as CSV.
+
+    `df = %track df metrics.rmse < 5` has a row a run and MLflow's columns, as
+    search_runs gives them.
+    """
+    return RunData.of(_find(client, positional=query, query=query_option, order=order, **chosen).runs)
 
 
 @verb("experiments")
@@ -363,6 +421,7 @@ def _find(
     eval_sets: Sequence[str] = (),
     owners: Sequence[str] = (),
     limit: int = DEFAULT_LIMIT,
+    order: Sequence[str] = (),
 ) -> _Found:
     wanted = list(dict.fromkeys(experiment))
     if positional and client.get_experiment_by_name(positional) is not None:
@@ -376,7 +435,9 @@ def _find(
     places = _places(client, wanted, all_experiments=all_experiments)
     ids = list(places)
     total = client.count_runs(ids)
-    runs, matched = _matching(client, ids, query, tags=tags, eval_sets=eval_sets, owners=owners, limit=limit)
+    runs, matched = _matching(
+        client, ids, query, tags=tags, eval_sets=eval_sets, owners=owners, limit=limit, order=order
+    )
     if not (query or tags or eval_sets or owners):
         matched = total
     return _Found(
@@ -435,9 +496,10 @@ def _matching(
     eval_sets: Sequence[str],
     owners: Sequence[str],
     limit: int,
+    order: Sequence[str] = (),
     page: int = _PAGE,
 ) -> tuple[list[Run], int]:
-    """Return the newest runs that match, and how many match in all.
+    """Return the newest runs that match, or the first in an order, and how many match in all.
 
     Tags, evaluation sets and owners are looked at here and not in the filter: each means
     "any of them", and stays apart from what the user wrote.
@@ -448,7 +510,7 @@ def _matching(
     token: str | None = None
     while True:
         size = min(page, limit) if everything else page
-        runs = client.search_runs(ids, query, max_results=size, page_token=token)
+        runs = client.search_runs(ids, query, max_results=size, order_by=order, page_token=token)
         for run in runs:
             of_owner = not owners or run.info.user_id in owners
             if of_owner and _has_any_tag(run, tags) and _is_of_any_set(run, eval_sets):

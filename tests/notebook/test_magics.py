@@ -9,7 +9,7 @@ import warnings
 import pytest
 
 import tracknb
-from tracknb.errors import InvalidValue
+from tracknb.errors import InvalidValue, TracknbError
 
 
 def runs_of(experiment="nyc-taxi"):
@@ -315,6 +315,73 @@ def test_track_shows_the_runs_and_says_what_it_does_not_know(shell, monkeypatch)
     assert [run.info.run_name for run in shell.run_line_magic("track", "").runs] == ["one"]
     with pytest.raises(InvalidValue, match="Did you mean 'runs'"):
         shell.run_line_magic("track", "rums")
+
+
+@pytest.fixture
+def taxi(shell):
+    """A shell with three runs of two experiments."""
+    for name, rmse, lr in [("linear", 6.5, "0.5"), ("ridge", 4.5, "0.01"), ("forest", 3.5, "auto")]:
+        run_cell(
+            shell,
+            f"%%track_run --experiment nyc-taxi --name {name} --tag 'kind=a {name}' --param lr={lr} --no-display\n"
+            f"import tracknb\ntracknb.log_metric('rmse', {rmse})",
+        ).raise_error()
+    run_cell(shell, "%%track_run --experiment other --name far --no-display\npass").raise_error()
+    run_cell(shell, "tracknb.set_experiment('nyc-taxi')").raise_error()
+    return shell
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("", ["forest", "ridge", "linear"]),
+        ("metrics.rmse < 5", ["forest", "ridge"]),
+        ('"metrics.rmse < 5"', ["forest", "ridge"]),
+        ("metrics.rmse > -1 and params.lr < 0.1", ["ridge"]),
+        ("tags.kind = 'a ridge'", ["ridge"]),
+        ("tags.kind IN ('a ridge', \"a linear\") --order 'metrics.rmse DESC'", ["linear", "ridge"]),
+        ("params.lr='auto'", ["forest"]),
+        ("--order metrics.rmse --limit 2", ["forest", "ridge"]),
+        ("--order 'metrics.rmse DESC' --order run_name --limit 1", ["linear"]),
+        ("other", ["far"]),
+        ("--experiment other", ["far"]),
+        ("--all-experiments", ["far", "forest", "ridge", "linear"]),
+        ("--tag 'kind=a forest' metrics.rmse < 5", ["forest"]),
+        ("metrics.rmse < 5 --owner nobody", []),
+    ],
+)
+def test_track_df_puts_the_runs_into_a_variable(taxi, line, names):
+    run_cell(taxi, f"df = %track df {line}").raise_error()
+
+    frame = taxi.user_ns["df"]
+    assert list(frame.columns[:6]) == ["run_id", "experiment_id", "status", "artifact_uri", "start_time", "end_time"]
+    assert frame["tags.mlflow.runName"].tolist() == names if names else frame.empty
+
+
+def test_track_df_has_the_rows_of_the_table_and_of_search_runs(taxi):
+    run_cell(taxi, "df = %track df metrics.rmse < 5").raise_error()
+    run_cell(taxi, "table = %track runs metrics.rmse < 5").raise_error()
+
+    assert len(taxi.user_ns["df"]) == len(taxi.user_ns["table"].runs) == 2
+    expected = tracknb.search_runs(experiment_names=["nyc-taxi"], filter_string="metrics.rmse < 5")
+    assert taxi.user_ns["df"].equals(expected)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("metrics.rmse < four", "    metrics.rmse < four\n                   ~~~~"),
+        ("tags.kind = 'open", "No closing quotation"),
+        ("--ordr x", "Did you mean '--order'?"),
+        ("--limit -1", "-1 is not in the range"),
+        ("nyc-taxy", "Did you mean 'nyc-taxi'?"),
+    ],
+)
+def test_track_df_says_what_it_cannot_read(taxi, line, message):
+    outcome = run_cell(taxi, f"df = %track df {line}")
+
+    assert isinstance(outcome.error_in_exec, TracknbError)
+    assert message in str(outcome.error_in_exec)
 
 
 def test_a_failure_of_tracking_warns_once_and_leaves_the_cell_alone(shell, store_path):

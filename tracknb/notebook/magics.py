@@ -140,15 +140,18 @@ def _command(
 def track(line: str) -> Any:
     """Look at what was tracked: ``%track runs``, ``%track trend``, ``%track show last``.
 
-    ``%track`` alone shows the run table; ``%track VERB --help`` tells a verb's options.
+    ``%track`` alone shows the run table; ``df = %track df metrics.rmse < 5`` is a DataFrame;
+    ``%track VERB --help`` tells a verb's options.
     """
     from tracknb import verbs
+    from tracknb.view.data import RunData
 
     try:
-        words = shlex.split(line)
+        words = verbs.split_line(line)
     except ValueError as error:
         raise InvalidValue(f"%track {line}: {error}. Put texts with spaces in quotes that are closed.") from None
-    return verbs.run_verb(words)
+    view = verbs.run_verb(words)
+    return view.to_pandas() if isinstance(view, RunData) else view
 
 
 def track_run_help(line: str, cell: str) -> None:
