@@ -120,7 +120,7 @@ def test_looking_goes_to_the_experiment_that_was_set(client: tracknb.TrackingCli
         (["trend", "nyc-taxi", "--metric", "rsme"], NotFound, "Did you mean 'rmse'?"),
         (["show", "forrest"], NotFound, "Did you mean 'forest'?"),
         (["rnus"], InvalidValue, "No verb is called 'rnus'. Did you mean 'runs'?"),
-        (["xyz"], InvalidValue, "There are: df, experiments, runs, show, trend."),
+        (["xyz"], InvalidValue, "There are: df, experiments, import, runs, show, trend."),
         (["runs", "--experimnt", "a"], InvalidValue, "Did you mean '--experiment'?"),
         (["runs", "--limit", "many"], InvalidValue, "'many' is not a valid integer"),
         (["runs", "metrics.rmse < 4", "--query", "metrics.rmse < 4"], InvalidValue, "A filter was given twice"),

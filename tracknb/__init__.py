@@ -76,6 +76,7 @@ from tracknb.fluent import (
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from tracknb.transfer import import_mlflow
     from tracknb.verbs import chart, runs_table, trend
 
 __version__ = "0.1.0"
@@ -122,6 +123,7 @@ __all__ = [
     "get_parent_run",
     "get_run",
     "get_tracking_uri",
+    "import_mlflow",
     "is_tracking_uri_set",
     "last_active_run",
     "list_artifacts",
@@ -159,7 +161,7 @@ __all__ = [
     "trend",
 ]
 
-_LAZY = ("chart", "runs_table", "trend")
+_LAZY = {"chart": "verbs", "import_mlflow": "transfer", "runs_table": "verbs", "trend": "verbs"}
 
 
 if not TYPE_CHECKING:  # a type checker would take every misspelt name for one that is found here
@@ -167,9 +169,9 @@ if not TYPE_CHECKING:  # a type checker would take every misspelt name for one t
     def __getattr__(name: str) -> Any:
         # The views come with click and, when drawn, pandas: nobody who only logs pays for them.
         if name in _LAZY:
-            from tracknb import verbs
+            import importlib
 
-            return getattr(verbs, name)
+            return getattr(importlib.import_module(f"tracknb.{_LAZY[name]}"), name)
         raise AttributeError(f"module 'tracknb' has no attribute '{name}'{_hint(name)}")
 
 

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -21,6 +21,9 @@ from tracknb.errors import NotFound, TracknbError
 from tracknb.verbs import VERBS, VerbGroup, run_verb, usage_message
 from tracknb.view.base import View
 
+# The verbs that may be the first to use a store.
+_MAKING_A_STORE: Final = ("import",)
+
 
 def _printing(command: click.Command) -> click.Command:
     """Return a verb that prints its view, as text or as JSON."""
@@ -28,7 +31,7 @@ def _printing(command: click.Command) -> click.Command:
 
     @functools.wraps(view_of)
     def call(*, as_json: bool, **options: Any) -> None:
-        if options["store"] is None:
+        if options["store"] is None and command.name not in _MAKING_A_STORE:
             _need_store()
         view = view_of(**options)
         # Strict JSON: NaN and the infinities are texts in every payload.
@@ -77,6 +80,14 @@ def _demo(out: str, browser: bool, force: bool) -> None:
         click.echo(f"Open the notebook:     {demo.lab_command(notebook)}")
 
 
+def _say_progress(done: int, total: int, name: str) -> None:
+    """Say on standard error how far an import has come: in place on a terminal, else now and then."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{done:,} of {total:,} runs" + ("\n" if done == total else ""))
+    elif done == total or done % 1_000 == 0:
+        sys.stderr.write(f"{done:,} of {total:,} runs\n")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
@@ -85,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        result = cli.main(args=words or ["--help"], prog_name="tracknb", standalone_mode=False)
+        result = cli.main(args=words or ["--help"], prog_name="tracknb", standalone_mode=False, obj=_say_progress)
     except click.UsageError as problem:
         click.echo(f"tracknb: {usage_message(problem)}", err=True)
         return 2

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import threading
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tracknb.remote_files import RemoteArtifacts
+    from tracknb.store.intake import History, Taken
     from tracknb.store.spool import Series
     from tracknb.store.tracking import TrackingStore
     from tracknb.store.upkeep import RunSize
@@ -562,6 +564,43 @@ class TrackingClient:
         """Return last, count, min and max of each metric of a run."""
         return self._store.metric_summaries(run_id)
 
+    # -- from elsewhere ------------------------------------------------------------------
+
+    def import_experiment(self, experiment: Experiment, *, state: str) -> tuple[Experiment, bool]:
+        """Take an experiment of another tracker in by its name; returns ours, and whether it is new.
+
+        One that is there already keeps its tags. ``state`` stands for all that the other
+        tracker says of it: when it changes, an experiment that was imported follows.
+        """
+        validation.as_experiment_name(experiment.name)
+        for key, value in experiment.tags.items():
+            validation.as_experiment_tag_value(validation.as_key(key, "experiment tag"), value)
+        return self._store.import_experiment(experiment, state)
+
+    def import_run(self, run: Run, history: History, *, state: str, deleted_time: int | None = None) -> Taken:
+        """Take a run of another tracker in under its own id, whole or not at all.
+
+        Parameters
+        ----------
+        run
+            What was logged, with the id of an experiment of this store; its metrics are
+            passed over in favour of ``history``.
+        history
+            Gives the points of all metrics anew each time it is called.
+        state
+            Stands for all that the other tracker says of the run. The same state again
+            changes nothing; another one adds what is missing here.
+        deleted_time
+            When it was deleted there, in milliseconds.
+
+        Raises
+        ------
+        AlreadyExists
+            A run of this id is here that was not imported, or is another one.
+        """
+        _check_imported(run)
+        return self._store.import_run(run, history, state=state, deleted_time=deleted_time)
+
     # -- upkeep ----------------------------------------------------------------------------
 
     def storage(self, run_ids: str | Sequence[str] | None = None) -> pd.DataFrame:
@@ -966,6 +1005,19 @@ def _clean_params(params: Mapping[str, Any]) -> dict[str, str]:
 
 def _clean_tags(tags: Mapping[str, Any]) -> dict[str, str]:
     return {validation.as_key(key, "tag"): validation.as_tag_value(key, value) for key, value in tags.items()}
+
+
+def _check_imported(run: Run) -> None:
+    info = run.info
+    # The id becomes a folder's name.
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", info.run_id):
+        raise InvalidValue(f"{info.run_id!r:.80} is no run id: letters, digits, _ and -, at most 64 of them.")
+    validation.as_run_name(info.run_name)
+    validation.as_tag_value("user", validation.as_user(info.user_id))
+    validation.as_timestamp(info.start_time)
+    _as_status(info.status)
+    _clean_params(run.data.params)
+    _clean_tags(run.data.tags)
 
 
 def _as_status(status: str) -> str:

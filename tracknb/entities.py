@@ -92,6 +92,8 @@ PLATFORM_TAG = "tracknb.env.platform"
 LOGGED_ARTIFACTS_TAG = "mlflow.loggedArtifacts"
 LOGGED_IMAGES_TAG = "mlflow.loggedImages"
 DATASET_CONTEXT_TAG = "mlflow.data.context"
+# What a run or experiment that was imported looked like where it came from.
+IMPORT_TAG = "tracknb.import"
 # The first is the Backstage plugin's convention, which existing runs carry.
 EVALUATION_SET_TAGS = ("mlflow.backstage.evaluation_set", "tracknb.evaluation_set")
 EVALUATION_DIGEST_TAG = "tracknb.evaluation_set.digest"

@@ -174,6 +174,10 @@ class StoreDamaged(StoreError):
     """The file is no sound SQLite database, or not one of ours."""
 
 
+class SourceDamaged(StoreDamaged):
+    """What is imported cannot be read, whole or in part; nothing was written to it."""
+
+
 class StoreTooNew(StoreError):
     """The store was written by a newer tracknb."""
 

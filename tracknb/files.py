@@ -60,12 +60,14 @@ class LocalArtifacts:
 
     def list(self, path: str | None = None) -> list[FileInfo]:
         """Return what lies directly in a folder of this run, by name; nothing if it is absent."""
-        folder = self._resolved(path) if path else self.root
+        # The root may be a link; what lies in it is found by its real path.
+        root = Path(os.path.realpath(self.root))
+        folder = self._resolved(path) if path else root
         if not folder.is_dir():
             return []
         return [
             FileInfo(
-                path=entry.relative_to(self.root).as_posix(),
+                path=entry.relative_to(root).as_posix(),
                 is_dir=entry.is_dir(),
                 file_size=None if entry.is_dir() else entry.stat().st_size,
             )

@@ -16,7 +16,7 @@ from tracknb.errors import InvalidValue
 MAX_KEY: Final = 250
 MAX_PARAM_VALUE: Final = 6_000
 MAX_TAG_VALUE: Final = 8_000
-MAX_EXPERIMENT_TAG_VALUE: Final = 5_000
+MAX_EXPERIMENT_TAG_VALUE: Final = 20_000
 MAX_NAME: Final = 500
 MAX_DIGEST: Final = 64
 MAX_DATASET_TEXT: Final = 4_000_000

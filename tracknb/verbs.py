@@ -16,7 +16,7 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec
 
 import click
 
@@ -25,6 +25,7 @@ from tracknb.client import TrackingClient, experiment_ids_by_name, no_such_exper
 from tracknb.entities import ATTEMPT_TAG, ERROR_TAG, Experiment, Run, evaluation_sets
 from tracknb.errors import InvalidValue, NotFound
 from tracknb.live import CURVE_LIMIT, LiveRun
+from tracknb.transfer import ImportSummary, import_mlflow
 from tracknb.view.base import View
 from tracknb.view.chart import curves_altair
 from tracknb.view.data import RunData
@@ -196,6 +197,33 @@ def _show(client: TrackingClient, run: str) -> Panel:
     RUN is a run's id, the beginning of one, its name, or `last` for the newest.
     """
     return Panel.of([_as_live(client, _named_run(client, run))], now_ms=names.now_ms())
+
+
+@VERBS.command("import")
+@click.argument("kind", type=click.Choice(["mlflow", "mlruns"]))
+@click.argument("source", metavar="PATH_OR_URI")
+@click.option(
+    "--artifacts",
+    type=click.Choice(["copy", "link", "skip"]),
+    default="copy",
+    help="Whether to copy the runs' files, to link to them, or to leave them.",
+)
+@click.option("--store", metavar="URI", help="The store to import into; made if it is new.")
+@click.pass_obj
+def _import(
+    progress: Callable[[int, int, str], None] | None,
+    kind: str,
+    source: str,
+    artifacts: Literal["copy", "link", "skip"],
+    store: str | None,
+) -> ImportSummary:
+    """Copy the runs of an MLflow store into this one.
+
+    PATH_OR_URI is an mlruns folder or an MLflow database such as sqlite:///mlflow.db.
+    Doing it again adds what is new there.
+    """
+    address = active.client().address if store is None else store
+    return import_mlflow(source, tracking_uri=address, artifacts=artifacts, progress=progress)
 
 
 def run_verb(argv: Sequence[str], prog: str = "%track") -> View | None:

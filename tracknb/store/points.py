@@ -115,7 +115,7 @@ class Points:
         if batch.last <= committed:
             return {}, set()
         runs = self.runs(connection, {run_id for run_id, _, _ in batch.series})
-        keys = self._key_numbers(connection, {key for run_id, key, _ in batch.series if run_id in runs})
+        keys = self.key_numbers(connection, {key for run_id, key, _ in batch.series if run_id in runs})
         taken: dict[tuple[int, int], list[Point]] = {}
         for run_id, key, points in batch.series:
             if run_id in runs:
@@ -126,7 +126,8 @@ class Points:
         engine.run_sql(connection, "UPDATE writers SET committed = ? WHERE id = ?", (batch.last, writer))
         return keys, {run_id for run_id, _, _ in batch.series} - runs.keys()
 
-    def _key_numbers(self, connection: sa.Connection, keys: set[str]) -> dict[str, int]:
+    def key_numbers(self, connection: sa.Connection, keys: set[str]) -> dict[str, int]:
+        """Return the inner numbers of metric names, giving one to those that are new."""
         known = {key: self._key_ids[key] for key in keys if key in self._key_ids}
         missing = sorted(keys - known.keys())
         if missing:
@@ -145,7 +146,7 @@ class Points:
     def history(self, connection: sa.Connection, run: tuple[int, int], run_id: str, key: str) -> list[Metric]:
         """Return every point of a metric by step, then time."""
         number, start = run
-        rows = [row for found in _key_names(connection, [key]) for row in _rows(connection, number, found)]
+        rows = metric_rows(connection, number, key)
         return [Metric(key, value, start + elapsed, step, run_id) for step, elapsed, value in rows]
 
     def frame(
@@ -384,6 +385,11 @@ def _rows(connection: sa.Connection, run: int, key: int) -> list[tuple[int, int,
     ]
     rows.sort(key=operator.itemgetter(0, 1))
     return rows
+
+
+def metric_rows(connection: sa.Connection, run: int, key: str) -> list[tuple[int, int, float]]:
+    """Return a metric's points of (step, milliseconds since the run's start, value) in order, by its name."""
+    return [row for number in _key_names(connection, [key]) for row in _rows(connection, run, number)]
 
 
 def _curve(connection: sa.Connection, run: int, key: int) -> Curve:

@@ -56,7 +56,7 @@ from tracknb.errors import (
 )
 from tracknb.search import parse_filter, parse_order
 from tracknb.store import compile as compiler
-from tracknb.store import functions, inputs, lease, schema, spool, upkeep
+from tracknb.store import functions, inputs, intake, lease, schema, spool, upkeep
 from tracknb.store.engine import insert_missing, open_engine, upsert
 from tracknb.store.places import Places
 from tracknb.store.points import Points, from_stored, parts
@@ -627,6 +627,30 @@ class TrackingStore:
         """Return last, count, min and max of each metric of a run."""
         self._commit_first()
         return self._engine.read(lambda connection: self._points.summaries(connection, self._run(connection, run_id)))
+
+    # -- from elsewhere ------------------------------------------------------------------
+
+    def import_experiment(self, experiment: Experiment, state: str) -> tuple[Experiment, bool]:
+        """Take an experiment of another tracker in by its name; returns ours, and whether it is new."""
+        root = self.location.artifact_root
+        number, is_new = self._engine.write(
+            lambda connection: intake.take_experiment(connection, experiment, state, root)
+        )
+        return self.get_experiment(str(number)), is_new
+
+    def import_run(
+        self, run: Run, history: intake.History, *, state: str, deleted_time: int | None = None
+    ) -> intake.Taken:
+        """Take a run of another tracker in, with every point, in one transaction.
+
+        The same state again changes nothing; another one adds what is missing here.
+        """
+        self._spool.drain()
+        return self._engine.write(
+            lambda connection: intake.take_run(
+                connection, self._points, run, history, state=state, deleted_time=deleted_time
+            )
+        )
 
     # -- upkeep ------------------------------------------------------------------------
 
