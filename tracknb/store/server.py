@@ -11,6 +11,7 @@ import contextlib
 import importlib.util
 import os
 import random
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
@@ -52,6 +53,7 @@ class ServerEngine(engine.Engine):
         self._dialect = location.backend
         self._engine: sa.Engine | None = None
         self._pid = 0
+        self._opening = threading.Lock()
 
     def write(self, work: Callable[[sa.Connection], T], *, repeatable: bool = True, patience: float | None = None) -> T:
         """Do work in one transaction; again after a clash, or when the connection was cut."""
@@ -78,7 +80,8 @@ class ServerEngine(engine.Engine):
         """Do nothing, as ``hold_still``."""
 
     def after_fork(self) -> None:
-        """Do nothing: each process opens connections of its own."""
+        """Start with a free lock in a forked child, which opens connections of its own."""
+        self._opening = threading.Lock()
 
     def close(self) -> None:
         """Close every connection of this process; the next use opens new ones."""
@@ -134,14 +137,20 @@ class ServerEngine(engine.Engine):
         return sa.exc.OperationalError("", None, error)
 
     def _opened(self) -> sa.Engine:
-        if self._engine is None or self._pid != os.getpid():
-            if self._engine is not None:
-                # The parent's connections are not ours to close.
-                self._engine.dispose(close=False)
-            pool = self._pool()
-            self._prepare_store(pool)
-            self._engine, self._pid = pool, os.getpid()
-        return self._engine
+        pool = self._engine
+        if pool is not None and self._pid == os.getpid():
+            return pool
+        # One thread opens: what a second one opened meanwhile would stay open, and nobody's.
+        with self._opening:
+            pool = self._engine
+            if pool is None or self._pid != os.getpid():
+                if pool is not None:
+                    # The parent's connections are not ours to close.
+                    pool.dispose(close=False)
+                pool = self._pool()
+                self._prepare_store(pool)
+                self._engine, self._pid = pool, os.getpid()
+            return pool
 
     def _pool(self) -> sa.Engine:
         url = sa.make_url(self._location.uri)
