@@ -37,6 +37,20 @@ def test_a_run_that_grew_is_brought_up_to_date(any_store, tmp_path):
     assert (summary.updated_runs, summary.points) == (1, 3)
 
 
+def test_a_long_history_with_every_kind_of_value_is_the_same(any_store, tmp_path):
+    written = old_store("files", tmp_path / "mlflow")
+    [run] = (path.parent for path in written.path.glob("0/*/meta.yaml"))
+    values = ["nan", "inf", "-inf", "0.1", "1e-300"]
+    lines = [(1_795_000_000_000 + place, values[place % 5], place // 2) for place in range(5_000)]
+    (run / "metrics").mkdir(exist_ok=True)
+    (run / "metrics" / "long").write_text("".join(f"{time} {value} {step}\n" for time, value, step in lines))
+
+    tracknb.import_mlflow(written.path)
+
+    points = tracknb.get_metric_history(run.name, "long")
+    assert [(point.timestamp, repr(point.value), point.step) for point in points] == lines
+
+
 def test_two_imports_at_once_are_one(any_store, tmp_path):
     written = old_store("database", tmp_path / "mlflow")
     problems = []

@@ -210,6 +210,52 @@ def test_a_point_that_is_just_being_written_comes_with_the_next_import(store: Pa
     assert tell() == expected(written)
 
 
+def test_metric_files_of_every_version_are_read(store: Path, tmp_path: Path) -> None:
+    """The oldest had no steps; those of a dataset end with its name and digest."""
+    written = old_store("files", tmp_path)
+    [path] = written.path.glob("*/*/metrics/twice")
+    path.write_text("1600000003000 0.25\n1600000003001 inf 7 taxi 1a2b\n\n1600000003002 -0.0 8\n")
+
+    tracknb.import_mlflow(written.path)
+
+    points = tracknb.get_metric_history(path.parts[-3], "twice")
+    assert [(point.timestamp, repr(point.value), point.step) for point in points] == [
+        (1600000003000, "0.25", 0),
+        (1600000003001, "inf", 7),
+        (1600000003002, "0.0", 8),
+    ]
+
+
+def test_folders_that_are_links_are_not_read(store: Path, tmp_path: Path) -> None:
+    written = old_store("files", tmp_path)
+    [run] = (path.parent for path in written.path.glob("0/*/meta.yaml"))
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "key").write_text("secret")
+    shutil.rmtree(run / "params")
+    (run / "params").symlink_to(tmp_path / "secrets")
+    (run / "tags" / "key").symlink_to(tmp_path / "secrets" / "key")
+
+    tracknb.import_mlflow(written.path)
+
+    assert tell() == expected(written)
+
+
+def test_an_experiment_that_is_deleted_here_stays_so_and_is_named(store: Path, tmp_path: Path) -> None:
+    written = old_store("files", tmp_path)
+    mine = tracknb.create_experiment("nyc: taxi #1")
+    tracknb.delete_experiment(mine)
+
+    summary = tracknb.import_mlflow(written.path)
+
+    assert tracknb.get_experiment(mine).lifecycle_stage == "deleted"
+    assert summary.skipped == (
+        (
+            "experiment nyc: taxi #1",
+            f"It is deleted here and stays so; its runs came. Use restore_experiment('{mine}').",
+        ),
+    )
+
+
 @pytest.mark.parametrize("text", ["run_name: 'open\n", "no colon here\n", "\udcff"])
 def test_a_run_whose_meta_yaml_cannot_be_read_is_named(store: Path, tmp_path: Path, text: str) -> None:
     written = old_store("files", tmp_path)
@@ -248,6 +294,37 @@ def test_files_of_object_stores_are_told(store: Path, tmp_path: Path) -> None:
 
     assert summary.artifacts == 0
     assert {place.partition("/1/")[0] for _, place in summary.missing_artifacts} == {"s3://bucket"}
+
+
+@pytest.mark.parametrize(
+    ("address", "folder"),
+    [
+        ("mlflow-artifacts:/{experiment}/{run}/artifacts", "mlartifacts"),
+        ("file:///home/bob/other%20place/mlruns/{experiment}/{run}/artifacts", "mlruns"),
+        ("file:///C:/Users/bob/mlruns/{experiment}/{run}/artifacts", "mlruns"),
+        ("./mlruns/{experiment}/{run}/artifacts", "mlruns"),
+        ("mlruns/{experiment}/{run}/artifacts", "mlruns"),
+        ("/mnt/shared/runs/{run}/artifacts", "mlruns/{experiment}"),
+    ],
+)
+def test_files_are_found_beside_the_database_whatever_their_address(
+    store: Path, tmp_path: Path, address: str, folder: str
+) -> None:
+    written = old_store("database", tmp_path)
+    connection = sqlite3.connect(written.path)
+    for run, experiment in connection.execute("SELECT run_uuid, experiment_id FROM runs").fetchall():
+        place = address.format(run=run, experiment=experiment)
+        connection.execute("UPDATE runs SET artifact_uri = ? WHERE run_uuid = ?", (place, run))
+        if folder == "mlruns/{experiment}" and (own := written.folder / "mlruns" / str(experiment) / run).is_dir():
+            own.rename(written.folder / run)
+    connection.commit()
+    connection.close()
+    if folder == "mlartifacts":
+        (written.folder / "mlruns").rename(written.folder / folder)
+
+    tracknb.import_mlflow(written.path)
+
+    assert tell() == expected(written)
 
 
 def test_a_hostile_address_fetches_no_file_of_yours(store: Path, tmp_path: Path) -> None:

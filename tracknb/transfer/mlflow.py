@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from tracknb import config, validation
 from tracknb.client import TrackingClient
-from tracknb.entities import Experiment
+from tracknb.entities import Experiment, LifecycleStage
 from tracknb.errors import AlreadyExists, InvalidValue, NotFound, SourceDamaged
 from tracknb.files import LocalArtifacts
 from tracknb.transfer.artifacts import Copied, copy_folder, find_folder, link_folder, unlink_folder
@@ -166,6 +166,9 @@ class _Import:
         except InvalidValue as error:
             self.counts.skipped.append((f"experiment {experiment.name}", str(error)))
             return None
+        if ours.lifecycle_stage != experiment.lifecycle_stage and ours.lifecycle_stage == LifecycleStage.DELETED:
+            why = f"It is deleted here and stays so; its runs came. Use restore_experiment('{ours.experiment_id}')."
+            self.counts.skipped.append((f"experiment {experiment.name}", why))
         self.counts.experiments += 1
         self.counts.new_experiments += is_new
         return ours

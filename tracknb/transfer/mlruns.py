@@ -232,6 +232,8 @@ def _folders(top: Path) -> list[Path]:
 
 def _files(top: Path) -> Iterator[tuple[str, Path]]:
     """Give the regular files below a folder by their path in it, which is a key."""
+    if top.is_symlink():
+        return
     for folder, folders, names in os.walk(top, onerror=_raise):
         folders.sort()
         for name in sorted(names):
