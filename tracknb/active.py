@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from tracknb import config, live, names, validation
+from tracknb import config, live, monitor, names, validation
 from tracknb.capture import ending, environment, git, secrets, workers
 from tracknb.client import TrackingClient, close_stores
 from tracknb.entities import (
@@ -47,6 +47,7 @@ from tracknb.entities import (
 )
 from tracknb.errors import InvalidValue, NestedCall, NotFound, TracknbError
 from tracknb.live import LiveRun
+from tracknb.monitor import Monitor
 
 if TYPE_CHECKING:
     pass
@@ -98,6 +99,7 @@ class OpenRun:
     previous: Run | None = None
     adopted: bool = False
     durable: bool = False
+    monitor: Monitor | None = None
     # A name such as "{model} lr={lr}", which the params fill in.
     template: str | None = None
     # The cell that this run was last touched in, and the one that it was opened in.
@@ -236,6 +238,7 @@ def open_run(
     owner: Owner,
     *,
     durable: bool = False,
+    system_metrics: bool | None = None,
 ) -> OpenRun:
     """Start a run with what its surroundings say of it, and make it active."""
     cell = state.cell
@@ -275,10 +278,18 @@ def open_run(
         make_durable(opened)
     _push(opened)
     name_by_params(opened)
+    _watch(opened, system_metrics)
     return opened
 
 
-def resume_run(here: TrackingClient, run_id: str, owner: Owner, *, durable: bool = False) -> ActiveRun:
+def _watch(opened: OpenRun, wanted: bool | None) -> None:
+    if opened.monitor is None and (config.wants_system_metrics() if wanted is None else wanted):
+        opened.monitor = monitor.start(opened.client, opened.run.info.run_id)
+
+
+def resume_run(
+    here: TrackingClient, run_id: str, owner: Owner, *, durable: bool = False, system_metrics: bool | None = None
+) -> ActiveRun:
     """Make a run that is in the store active again."""
     already = state.open.get(run_id)
     if already is not None:
@@ -293,6 +304,7 @@ def resume_run(here: TrackingClient, run_id: str, owner: Owner, *, durable: bool
     if durable:
         make_durable(opened)
     _push(opened)
+    _watch(opened, system_metrics)
     return opened.run
 
 
@@ -309,9 +321,12 @@ def make_way(top: OpenRun) -> None:
         end_run(top, RunStatus.FINISHED)
 
 
-def adopt(top: OpenRun, run_name: str | None, tags: Mapping[str, Any]) -> ActiveRun:
+def adopt(
+    top: OpenRun, run_name: str | None, tags: Mapping[str, Any], *, system_metrics: bool | None = None
+) -> ActiveRun:
     """Take over the run that a ``%%track_run`` cell was given."""
     top.adopted = True
+    _watch(top, system_metrics)
     if run_name is None and not tags:
         return top.run
     changed(top, run_name, tags)
@@ -434,6 +449,8 @@ def end_run(opened: OpenRun, status: str, error: str | None = None, traceback: s
     if opened.owner == "worker":
         opened.client.flush()
         return
+    if opened.monitor is not None:
+        opened.monitor.stop()
     # A traceback quotes source lines, and those may hold keys.
     error = secrets.mask(error) if error is not None else None
     traceback = secrets.mask(traceback) if traceback is not None else None
@@ -564,7 +581,7 @@ def _reset_after_fork() -> None:
     # A forked worker has all of it in memory.
     state.inherited = True
     for opened in state.open.values():
-        opened.owner = "worker"
+        opened.owner, opened.monitor = "worker", None
 
 
 # -- cells -----------------------------------------------------------------------------
@@ -606,6 +623,7 @@ def open_cell_run(
     resume: str | None = None,
     store: str | None = None,
     durable: bool = False,
+    system_metrics: bool | None = None,
 ) -> ActiveRun:
     """Open the run of a ``%%track_run`` cell; its options hold for every run of the cell."""
     if state.cell is None:
@@ -618,7 +636,7 @@ def open_cell_run(
     if experiment is not None:
         cell.experiment_id = here.get_or_create_experiment(experiment).experiment_id
     if resume is not None:
-        return resume_run(here, _resumed_id(here, resume), "cell", durable=durable)
+        return resume_run(here, _resumed_id(here, resume), "cell", durable=durable, system_metrics=system_metrics)
     if parent_run_id is not None:
         parent: str | None = here.get_run(parent_run_id).info.run_id
     else:
@@ -626,7 +644,10 @@ def open_cell_run(
         parent = top.run.info.run_id if nested and top is not None else None
     cell.run_tags = dict(tags or {})
     own_tags = {NOTE_TAG: description} if description is not None else {}
-    return open_run(here, None, run_name, own_tags, params or {}, parent, "cell", durable=durable).run
+    opened = open_run(
+        here, None, run_name, own_tags, params or {}, parent, "cell", durable=durable, system_metrics=system_metrics
+    )
+    return opened.run
 
 
 def _resumed_id(here: TrackingClient, resume: str) -> str:

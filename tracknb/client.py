@@ -382,6 +382,11 @@ class TrackingClient:
         parent = self.get_run(run_id).data.tags.get(PARENT_TAG)
         return None if parent is None else self.get_run(parent)
 
+    def get_child_runs(self, run_id: str) -> list[Run]:
+        """Return the runs that were nested directly in a run, the newest first."""
+        here = self.get_run(run_id)
+        return self.all_runs([here.info.experiment_id], f"tags.`{PARENT_TAG}` = '{here.info.run_id}'")
+
     def delete_run(self, run_id: str) -> None:
         """Delete a run softly: searches pass over it until it is restored."""
         self._store.set_run_stage(run_id, LifecycleStage.DELETED)

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from tracknb.errors import InvalidValue
@@ -316,6 +316,66 @@ def script_name() -> str:
     name = os.path.basename(sys.argv[0]) if sys.argv and sys.argv[0] not in ("", "-c") else "python"
     # A file's name may be no text: what is not becomes question marks.
     return name.encode("utf-8", "replace").decode()
+
+
+@dataclass(slots=True)
+class _SystemMetrics:
+    """What calls have chosen; None leaves it to the environment."""
+
+    enabled: bool | None = None
+    interval: float | None = None
+    samples: int | None = None
+    node: str | None = None
+
+
+_system = _SystemMetrics()
+_SYSTEM_INTERVAL: Final = 10.0
+
+
+def choose_system_metrics(**chosen: Any) -> None:
+    """Choose ``enabled``, ``interval``, ``samples`` or ``node`` for this process; None goes back to the environment."""
+    interval, samples = chosen.get("interval"), chosen.get("samples")
+    if interval is not None and not (isinstance(interval, (int, float)) and 0 < interval < float("inf")):
+        raise InvalidValue(f"The sampling interval is a number of seconds above 0, not {interval!r}.")
+    if samples is not None and not (isinstance(samples, int) and samples > 0):
+        raise InvalidValue(f"Samples before logging are a whole number from 1 on, not {samples!r}.")
+    for name, value in chosen.items():
+        setattr(_system, name, value)
+
+
+def wants_system_metrics() -> bool:
+    """Tell whether runs are to log system metrics that do not say it themselves."""
+    return _is_set("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING") if _system.enabled is None else _system.enabled
+
+
+def system_metrics_interval() -> float:
+    """Return the seconds between two samples."""
+    if _system.interval is not None:
+        return float(_system.interval)
+    return _positive("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", _SYSTEM_INTERVAL)
+
+
+def system_metrics_samples() -> int:
+    """Return how many samples become one point."""
+    return _system.samples or max(1, int(_positive("MLFLOW_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING", 1)))
+
+
+def system_metrics_node() -> str:
+    """Return what this machine is called among those of one run; nothing where it is alone."""
+    return _system.node or os.environ.get("MLFLOW_SYSTEM_METRICS_NODE_ID", "")
+
+
+def _positive(variable: str, default: float) -> float:
+    given = os.environ.get(variable)
+    if not given:
+        return default
+    try:
+        number = float(given)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise InvalidValue(f"{variable} is a number above 0, not {given!r}.")
+    return number
 
 
 @dataclass(slots=True)

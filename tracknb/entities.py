@@ -91,6 +91,8 @@ PLATFORM_TAG = "tracknb.env.platform"
 # What MLflow's pages look for.
 LOGGED_ARTIFACTS_TAG = "mlflow.loggedArtifacts"
 LOGGED_IMAGES_TAG = "mlflow.loggedImages"
+# What the names of metrics begin with that tracknb samples by itself.
+SYSTEM_METRICS = "system/"
 DATASET_CONTEXT_TAG = "mlflow.data.context"
 # What a run or experiment that was imported looked like where it came from.
 IMPORT_TAG = "tracknb.import"

@@ -192,7 +192,8 @@ def start_run(
     description
         The run's note, in Markdown.
     log_system_metrics
-        Accepted for MLflow's sake; this version samples none.
+        Logs how busy this machine is as metrics ``system/...``; needs psutil. If left out,
+        ``enable_system_metrics_logging`` decides.
     durable
         Lets every point reach the disk before its call returns, for as long as this run is
         open: it then survives a power cut too, not only the death of the process.
@@ -214,7 +215,7 @@ def start_run(
         run_id = config.environment_run_id()
         config.forget_environment_run_id()
     if run_id is not None:
-        resumed = active.resume_run(active.client(), run_id, "user", durable=durable)
+        resumed = active.resume_run(active.client(), run_id, "user", durable=durable, system_metrics=log_system_metrics)
         if run_name is None and not tags:
             return resumed
         return active.changed(active.state.open[run_id], run_name, tags or {})
@@ -232,9 +233,20 @@ def start_run(
         if top.owner == "cell" and not top.adopted:
             if durable:
                 active.make_durable(top)
-            return active.adopt(top, run_name, all_tags)
+            return active.adopt(top, run_name, all_tags, system_metrics=log_system_metrics)
         active.make_way(top)
-    return active.open_run(active.client(), experiment_id, run_name, all_tags, {}, parent, "user", durable=durable).run
+    opened = active.open_run(
+        active.client(),
+        experiment_id,
+        run_name,
+        all_tags,
+        {},
+        parent,
+        "user",
+        durable=durable,
+        system_metrics=log_system_metrics,
+    )
+    return opened.run
 
 
 def end_run(status: str = "FINISHED") -> None:
@@ -582,6 +594,46 @@ def _set_progress(progress: Progress) -> None:
         top.live.version += 1
 
 
+def enable_system_metrics_logging() -> None:
+    """Let every run that starts from now on log how busy this machine is, as metrics ``system/...``.
+
+    CPU, memory, disk, network and NVIDIA GPUs, every ten seconds, under MLflow's names.
+
+    Examples
+    --------
+    >>> import time, tracknb
+    >>> tracknb.enable_system_metrics_logging()
+    >>> tracknb.set_system_metrics_sampling_interval(0.1)
+    >>> with tracknb.start_run() as run:
+    ...     time.sleep(0.15)
+    >>> "system/cpu_utilization_percentage" in tracknb.get_run(run.info.run_id).data.metrics
+    True
+    >>> tracknb.disable_system_metrics_logging()
+    >>> tracknb.set_system_metrics_sampling_interval(None)
+    """
+    config.choose_system_metrics(enabled=True)
+
+
+def disable_system_metrics_logging() -> None:
+    """Let runs log no system metrics, whatever the environment says."""
+    config.choose_system_metrics(enabled=False)
+
+
+def set_system_metrics_sampling_interval(interval: float | None) -> None:
+    """Say how many seconds lie between two samples; None goes back to 10, or what the environment says."""
+    config.choose_system_metrics(interval=interval)
+
+
+def set_system_metrics_samples_before_logging(samples: int | None) -> None:
+    """Say of how many samples the mean is logged; None goes back to 1, or what the environment says."""
+    config.choose_system_metrics(samples=samples)
+
+
+def set_system_metrics_node_id(node_id: str | None) -> None:
+    """Give this machine a name among those of one run: its metrics are ``system/NAME/...``."""
+    config.choose_system_metrics(node=None if node_id is None else str(node_id))
+
+
 def flush() -> None:
     """Commit every point that was logged before this call, however long it takes."""
     top = active.current()
@@ -754,6 +806,21 @@ def get_run(run_id: str) -> Run:
 def get_parent_run(run_id: str) -> Run | None:
     """Return the run that a nested run belongs to, or None."""
     return active.client().get_parent_run(run_id)
+
+
+def get_child_runs(run_id: str) -> list[Run]:
+    """Return the runs that were nested directly in a run, the newest first.
+
+    Examples
+    --------
+    >>> import tracknb
+    >>> with tracknb.start_run() as sweep:
+    ...     with tracknb.start_run(run_name="lr=0.1", nested=True):
+    ...         pass
+    >>> [run.info.run_name for run in tracknb.get_child_runs(sweep.info.run_id)]
+    ['lr=0.1']
+    """
+    return active.client().get_child_runs(run_id)
 
 
 def delete_run(run_id: str) -> None:

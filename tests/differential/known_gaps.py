@@ -7,15 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-_SYSTEM: Final = "no system metrics are sampled yet"
-
-NOT_YET_THERE: Final = {
-    "module.disable_system_metrics_logging": _SYSTEM,
-    "module.enable_system_metrics_logging": _SYSTEM,
-    "module.set_system_metrics_node_id": _SYSTEM,
-    "module.set_system_metrics_samples_before_logging": _SYSTEM,
-    "module.set_system_metrics_sampling_interval": _SYSTEM,
-}
+NOT_YET_THERE: Final = {}
 _PARAMETERS: Final = {
     "module.create_experiment": "trace_location: there are no traces",
     "module.set_experiment": "trace_location: there are no traces",

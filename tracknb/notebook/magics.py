@@ -38,6 +38,7 @@ class CellOptions:
     resume: str | None
     store: str | None
     durable: bool
+    system_metrics: bool
     display: bool
 
 
@@ -116,6 +117,7 @@ def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str
 @click.option("--resume", metavar="ID|last", help="Continue a run; 'last' is this cell's newest.")
 @click.option("--store", metavar="URI", help="The store of this cell's runs, such as runs.db.")
 @click.option("--durable", is_flag=True, help="Let every call reach the disk before it returns.")
+@click.option("--system-metrics", is_flag=True, help="Log how busy this machine is; needs psutil.")
 @click.option("--no-display", "display", is_flag=True, default=True, flag_value=False, help="Show no panel.")
 def _command(
     experiment: str | None,
@@ -129,12 +131,15 @@ def _command(
     resume: str | None,
     store: str | None,
     durable: bool,
+    system_metrics: bool,
     display: bool,
 ) -> CellOptions:
     """Run the cell as one tracked run, with a live panel under it."""
     if eval_set is not None:
         tags = {**tags, EVALUATION_SET_TAGS[0]: eval_set}
-    return CellOptions(experiment, name, tags, params, note, nested, parent, resume, store, durable, display)
+    return CellOptions(
+        experiment, name, tags, params, note, nested, parent, resume, store, durable, system_metrics, display
+    )
 
 
 def track(line: str) -> Any:
@@ -159,6 +164,6 @@ def track_run_help(line: str, cell: str) -> None:
 
     Put ``%%track_run --experiment NAME`` on the first line of a cell. Options: --experiment,
     --name, --tag K=V, --param K=V, --eval-set, --note, --nested, --parent, --resume, --store,
-    --durable, --no-display; ``%%track_run --help`` explains them.
+    --durable, --system-metrics, --no-display; ``%%track_run --help`` explains them.
     """
     raise InvalidValue(f"{LINE} must be the first line of its cell. The cell was not run.")

@@ -132,6 +132,7 @@ class Session:
             resume=options.resume,
             store=options.store,
             durable=options.durable,
+            system_metrics=options.system_metrics or None,
         )
 
     def _show_panel(self) -> None:

@@ -37,7 +37,7 @@ def read_below(text: str, key: str) -> dict[str, Value]:
 
     Examples
     --------
-    >>> read_below("name: a\ntags:\n  data.context: 'it''s'\n  n: 1\nlast: b\n", "tags")
+    >>> read_below("name: a\\ntags:\\n  data.context: 'it''s'\\n  n: 1\\nlast: b\\n", "tags")
     {'data.context': "it's", 'n': 1}
     """
     lines = text.replace("\r\n", "\n").split("\n")

@@ -12,6 +12,7 @@ from tracknb.entities import (
     ATTEMPT_TAG,
     CELL_GROUP_TAG,
     SOURCE_NAME_TAG,
+    SYSTEM_METRICS,
     Run,
     ambiguous_evaluation_sets,
     evaluation_sets,
@@ -102,7 +103,7 @@ class RunsView(View):
 
     def left_out_text(self) -> str:
         """Return which columns the text and the table do not show, or nothing."""
-        metrics = fmt.sorted_keys([run.data.metrics for run in self.runs])
+        metrics = _metric_keys(self.runs)
         params = fmt.sorted_keys([run.data.params for run in self.runs])
         return left_out_columns(len(metrics), len(params), _TEXT_COLUMNS)
 
@@ -188,7 +189,7 @@ class RunsView(View):
             "evalSets": _coded_lists([list(evaluation_sets(item)) for item in tags], letters),
             "metrics": [
                 {"key": sendable(key), "values": [fmt.json_number(run.data.metrics.get(key)) for run in runs]}
-                for key in fmt.sorted_keys([run.data.metrics for run in runs])[:keys]
+                for key in _metric_keys(runs)[:keys]
             ],
             "params": [
                 {"key": sendable(key), **_coded([run.data.params.get(key) for run in runs], letters)}
@@ -265,7 +266,7 @@ class RunTable(RunsView):
 
     def _columns(self, *, times: bool) -> tuple[list[str], list[bool], Callable[[Run], list[str]]]:
         """Return heads, which of them hold numbers, and what makes a run's cells."""
-        metrics = fmt.sorted_keys([run.data.metrics for run in self.runs])[:_TEXT_COLUMNS]
+        metrics = _metric_keys(self.runs)[:_TEXT_COLUMNS]
         params = fmt.sorted_keys([run.data.params for run in self.runs])[:_TEXT_COLUMNS]
         several = len(self._experiments) > 1
         head = ["status", "run", *(["experiment"] if several else [])]
@@ -286,6 +287,11 @@ class RunTable(RunsView):
             return made + [run.data.params.get(key, "") for key in params]
 
         return head, right, cells
+
+
+def _metric_keys(runs: Sequence[Run]) -> list[str]:
+    """Return the metrics that are columns: all but those that tracknb samples of the machine."""
+    return [key for key in fmt.sorted_keys([run.data.metrics for run in runs]) if not key.startswith(SYSTEM_METRICS)]
 
 
 def utc(milliseconds: Sequence[int | None]) -> Any:

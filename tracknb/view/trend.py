@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from tracknb.entities import Run
+from tracknb.entities import SYSTEM_METRICS, Run
 from tracknb.view import format as fmt
 from tracknb.view.base import bounded_table, safe, sendable, set_texts
 from tracknb.view.chart import ALTAIR_ROWS, DOTS, color_index, dots, image, thin
@@ -51,7 +51,7 @@ class Trend(RunsView):
             matched=len(runs) if matched is None else matched,
             now_ms=now_ms,
         )
-        counts = Counter(key for run in runs for key in run.data.metrics)
+        counts = Counter(key for run in runs for key in run.data.metrics if not key.startswith(SYSTEM_METRICS))
         view.metric = metric or min(counts, key=lambda key: (-counts[key], key), default=None)
         return view
 
