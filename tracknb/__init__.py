@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tracknb import artifacts, data, entities, exceptions, tracking
+from tracknb import data, entities
 from tracknb.active import ActiveRun
 from tracknb.client import TrackingClient
 from tracknb.entities import (
@@ -82,6 +82,7 @@ from tracknb.fluent import (
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from tracknb import artifacts, exceptions, tracking
     from tracknb.transfer import import_mlflow
     from tracknb.verbs import chart, runs_table, trend
 
@@ -174,15 +175,18 @@ __all__ = [
 ]
 
 _LAZY = {"chart": "verbs", "import_mlflow": "transfer", "runs_table": "verbs", "trend": "verbs"}
+_LAZY_MODULES = ("artifacts", "exceptions", "tracking")
 
 
 if not TYPE_CHECKING:  # a type checker would take every misspelt name for one that is found here
 
     def __getattr__(name: str) -> Any:
         # The views come with click and, when drawn, pandas: nobody who only logs pays for them.
-        if name in _LAZY:
-            import importlib
+        import importlib
 
+        if name in _LAZY_MODULES:
+            return importlib.import_module(f"tracknb.{name}")
+        if name in _LAZY:
             return getattr(importlib.import_module(f"tracknb.{_LAZY[name]}"), name)
         raise AttributeError(f"module 'tracknb' has no attribute '{name}'{_hint(name)}")
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from tracknb import config, live, monitor, names, validation
+from tracknb import config, live, names, validation
 from tracknb.capture import ending, environment, git, secrets, workers
 from tracknb.client import TrackingClient, close_stores
 from tracknb.entities import (
@@ -47,10 +47,9 @@ from tracknb.entities import (
 )
 from tracknb.errors import InvalidValue, NestedCall, NotFound, TracknbError
 from tracknb.live import LiveRun
-from tracknb.monitor import Monitor
 
 if TYPE_CHECKING:
-    pass
+    from tracknb.monitor import Monitor
 
 T = TypeVar("T")
 # Step, time in ms, value and its number among the points of this process.
@@ -284,6 +283,8 @@ def open_run(
 
 def _watch(opened: OpenRun, wanted: bool | None) -> None:
     if opened.monitor is None and (config.wants_system_metrics() if wanted is None else wanted):
+        from tracknb import monitor  # here, because `import tracknb` is to stay fast
+
         opened.monitor = monitor.start(opened.client, opened.run.info.run_id)
 
 

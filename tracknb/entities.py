@@ -6,7 +6,6 @@ Every class is frozen; nothing here reads or writes a store.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import IntEnum, StrEnum
@@ -116,12 +115,22 @@ class _Entity:
         return {name: _plain(value) for name, value in self}
 
     def _repr_html_(self) -> str:
+        import html  # here, because `import tracknb` is to stay fast
+
         rows = "".join(
             f"<tr><td style='text-align:left'>{html.escape(name)}</td>"
-            f"<td style='text-align:left'>{_shown(value)}</td></tr>"
+            f"<td style='text-align:left'>{'<br>'.join(map(html.escape, _shown(value)))}</td></tr>"
             for name, value in self.to_dictionary().items()
         )
         return f"<table><caption>{type(self).__name__}</caption>{rows}</table>"
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair(_Entity):
+    """A key and its text; one dataclass for four, because each takes half a millisecond of every import."""
+
+    key: str
+    value: str
 
 
 def _plain(value: Any) -> Any:
@@ -132,14 +141,13 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any) -> list[str]:
+    """Return the lines that show a value."""
     if isinstance(value, Mapping):
         value = [f"{key} = {item}" for key, item in value.items()]
-    if not isinstance(value, list):
-        text = str(value)
-        return html.escape(text if len(text) <= _LETTERS else f"{text[:_LETTERS]}…")
-    more = [f"and {len(value) - _SHOWN:,} more"] if len(value) > _SHOWN else []
-    return "<br>".join(_shown(str(item)) for item in [*value[:_SHOWN], *more])
+    lines = [str(item) for item in value[:_SHOWN]] if isinstance(value, list) else [str(value)]
+    more = [f"and {len(value) - _SHOWN:,} more"] if isinstance(value, list) and len(value) > _SHOWN else []
+    return [*(line if len(line) <= _LETTERS else f"{line[:_LETTERS]}…" for line in lines), *more]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,28 +174,22 @@ class Metric(_Entity):
     run_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Param(_Entity):
+class Param(_Pair):
     """A parameter, as text."""
 
-    key: str
-    value: str
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RunTag(_Entity):
+class RunTag(_Pair):
     """A tag of a run."""
 
-    key: str
-    value: str
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentTag(_Entity):
+class ExperimentTag(_Pair):
     """A tag of an experiment."""
 
-    key: str
-    value: str
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,12 +251,10 @@ class Dataset(_Entity):
     profile: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class InputTag(_Entity):
+class InputTag(_Pair):
     """A tag of a run's use of a dataset, such as what it was used for."""
 
-    key: str
-    value: str
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
