@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from typing import Any, Final, Generic, TypeVar
 
 # So many items of a dictionary or a list are shown.
 _SHOWN: Final = 30
 _LETTERS: Final = 200
+# Tags that MLflow and tracknb set by themselves.
+_OWN_TAGS: Final = ("mlflow.", "tracknb.")
 
 
 class RunStatus(StrEnum):
@@ -92,7 +95,8 @@ LOGGED_ARTIFACTS_TAG = "mlflow.loggedArtifacts"
 LOGGED_IMAGES_TAG = "mlflow.loggedImages"
 # What the names of metrics begin with that tracknb samples by itself.
 SYSTEM_METRICS = "system/"
-DATASET_CONTEXT_TAG = "mlflow.data.context"
+_DATA: Final = "mlflow.data."
+DATASET_CONTEXT_TAG = f"{_DATA}context"
 # What a run or experiment that was imported looked like where it came from.
 IMPORT_TAG = "tracknb.import"
 # The first is the Backstage plugin's convention, which existing runs carry.
@@ -114,15 +118,26 @@ class _Entity:
         """Return a dictionary of plain values."""
         return {name: _plain(value) for name, value in self}
 
+    def _rows(self) -> list[tuple[str, list[str]]]:
+        """Return what the notebook shows: names, and the lines of their values."""
+        return [(name, _lines(value)) for name, value in self.to_dictionary().items()]
+
     def _repr_html_(self) -> str:
         import html  # here, because `import tracknb` is to stay fast
 
-        rows = "".join(
-            f"<tr><td style='text-align:left'>{html.escape(name)}</td>"
-            f"<td style='text-align:left'>{'<br>'.join(map(html.escape, _shown(value)))}</td></tr>"
-            for name, value in self.to_dictionary().items()
-        )
-        return f"<table><caption>{type(self).__name__}</caption>{rows}</table>"
+        def cell(lines: Iterable[str], weight: str) -> str:
+            text = "<br>".join(map(html.escape, lines))
+            return f"<td style='text-align:left;vertical-align:top;font-weight:{weight}'>{text}</td>"
+
+        rows = "".join(f"<tr>{cell([name], 'bold')}{cell(lines, 'normal')}</tr>" for name, lines in self._rows())
+        return f"<table>{rows}</table>"
+
+
+def _moment(milliseconds: int) -> str:
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return str(milliseconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +156,7 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _shown(value: Any) -> list[str]:
+def _lines(value: Any) -> list[str]:
     """Return the lines that show a value."""
     if isinstance(value, Mapping):
         value = [f"{key} = {item}" for key, item in value.items()]
@@ -292,6 +307,30 @@ class Run(_Entity):
     data: RunData
     inputs: RunInputs = field(default_factory=RunInputs)
     outputs: RunOutputs = field(default_factory=RunOutputs)
+
+    def _rows(self) -> list[tuple[str, list[str]]]:
+        info, data = self.info, self.data
+        end = "" if info.end_time is None else f" to {_moment(info.end_time)}"
+        own_tags = {key: value for key, value in data.tags.items() if not key.startswith(_OWN_TAGS)}
+        used = [
+            " ".join(
+                [
+                    f"{item.dataset.name} ({item.dataset.digest})",
+                    *(f"{tag.key.removeprefix(_DATA)}={tag.value}" for tag in item.tags),
+                ]
+            )
+            for item in self.inputs.dataset_inputs
+        ]
+        rows = [
+            ("run", [f"{info.run_name}: {info.status}"]),
+            ("run_id", [info.run_id]),
+            ("time", [f"{_moment(info.start_time)}{end}"]),
+            *((name, _lines(held)) for name, held in (("metrics", data.metrics), ("params", data.params)) if held),
+            ("tags", _lines(own_tags)),
+            ("datasets", _lines(used)),
+            ("files", [info.artifact_uri]),
+        ]
+        return [(name, lines) for name, lines in rows if any(lines)]
 
     def __repr__(self) -> str:
         """Return what tells this run from others."""
