@@ -49,6 +49,32 @@ class TestTables:
         assert back["date"].tolist() == ["2026-01-01"] * 3
         assert back["number"].isna().tolist() == [False, True, False]
 
+    def test_numbers_come_back_exactly_also_after_more_rows(self, run):
+        numbers = [0.1 + 0.2, 1 / 3, math.inf, -math.inf, 5e-324, 1.7976931348623157e308]
+        tracknb.log_table({"x": numbers, "whole": [2**53 + 1, 2**62 + 1, None, -1, 0, 7]}, "a.json")
+        tracknb.log_table({"y": [1]}, "a.json")
+        back = tracknb.load_table("a.json")
+
+        assert back["x"].tolist()[:6] == numbers
+        assert back["whole"].tolist()[:2] == [2**53 + 1, 2**62 + 1]
+        assert back["whole"].isna().tolist() == [False, False, True, False, False, False, True]
+
+    def test_times_come_back_to_the_microsecond(self, run):
+        moment = pd.Timestamp("2026-01-02 03:04:05.123456")
+        tracknb.log_table({"t": [moment, pd.NaT]}, "a.json")
+        assert pd.Timestamp(tracknb.load_table("a.json")["t"][0]) == moment
+
+    @pytest.mark.parametrize("value", [object(), b"x", {1: 2}])
+    def test_a_value_that_would_not_come_back_is_refused(self, run, value):
+        with pytest.raises(InvalidValue, match="JSON cannot keep"):
+            tracknb.log_table({"x": [value]}, "a.json")
+        assert paths(run) == []
+
+    def test_a_foreign_note_of_tables_does_no_harm(self, run):
+        tracknb.set_tag("mlflow.loggedArtifacts", "oops")
+        tracknb.log_table({"x": [1]}, "a.json")
+        assert tracknb.load_table("a.json")["x"].tolist() == [1]
+
     def test_rows_of_several_threads_are_all_there(self, run):
         def add(number):
             tracknb.log_table({"n": [number]}, "deep/rows.json", run.info.run_id)
@@ -174,3 +200,16 @@ class TestEntities:
             assert "<script" not in shown
             assert "<img" not in shown
         assert "&lt;script&gt;" in tracknb.get_run(run.info.run_id)._repr_html_()
+
+
+def test_a_deleted_run_takes_no_files(run):
+    client = tracknb.MlflowClient()
+    client.delete_run(run.info.run_id)
+    for log in (
+        lambda: client.log_text(run.info.run_id, "x", "a.txt"),
+        lambda: client.log_table(run.info.run_id, {"a": [1]}, "a.json"),
+        lambda: client.log_image(run.info.run_id, np.zeros((2, 2)), key="k"),
+    ):
+        with pytest.raises(InvalidValue, match="is deleted"):
+            log()
+    assert paths(run) == []

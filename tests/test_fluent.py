@@ -420,3 +420,15 @@ def test_importing_and_loading_pull_in_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("text", ["bad header \x00\x01", "half \ud800 of a letter"])
+def test_an_error_that_no_database_takes_ends_its_run_and_no_other(store, text):
+    with pytest.raises(ValueError, match=r"bad|half"), tracknb.start_run() as failed:
+        raise ValueError(text)
+    with tracknb.start_run() as clean:
+        tracknb.log_metric("m", 1.0)
+
+    assert tracknb.get_run(failed.info.run_id).info.status == "FAILED"
+    assert "\\" in tracknb.get_run(failed.info.run_id).data.tags["tracknb.error"]
+    assert tracknb.get_run(clean.info.run_id).info.status == "FINISHED"

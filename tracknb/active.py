@@ -297,6 +297,7 @@ def resume_run(
         if durable:
             make_durable(already)
         _touch(already)
+        _watch(already, system_metrics)
         return already.run
     here.update_run(run_id, RunStatus.RUNNING)
     run = here.get_run(run_id)
@@ -393,7 +394,10 @@ def name_by_params(opened: OpenRun) -> None:
     if opened.template is None:
         return
     name = names.filled(opened.template, opened.live.params)
-    if name is not None and name != opened.live.name:
+    if name is None or name == opened.live.name:
+        return
+    # The params are stored; a name that cannot be must not make their call fail.
+    with contextlib.suppress(InvalidValue):
         changed(opened, name[: validation.MAX_NAME], {})
 
 
@@ -465,10 +469,10 @@ def end_run(opened: OpenRun, status: str, error: str | None = None, traceback: s
         state.live.pop(run_id, None)
     tags = {}
     if error is not None:
-        tags[ERROR_TAG] = error[:_TRACEBACK_LIMIT]
+        tags[ERROR_TAG] = _storable(error)[:_TRACEBACK_LIMIT]
     if traceback is not None:
         # The end of a traceback holds the error; its middle can be a thousand frames.
-        tags[TRACEBACK_TAG] = traceback[-_TRACEBACK_LIMIT:]
+        tags[TRACEBACK_TAG] = _storable(traceback)[-_TRACEBACK_LIMIT:]
     state.unended[run_id] = _Ending(opened, str(status), live.end_time, tags)
     try:
         store_ends()
@@ -482,6 +486,11 @@ def end_run(opened: OpenRun, status: str, error: str | None = None, traceback: s
         opened.client.set_durable(config.is_durable())
 
 
+def _storable(text: str) -> str:
+    """Return a text of somebody else's as databases take it: what they refuse is written out."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
+
+
 def store_ends() -> None:
     """Store the ends of runs, those too that could not be stored before; one that fails stops no other."""
     failed: TracknbError | None = None
@@ -489,8 +498,8 @@ def store_ends() -> None:
         client = end.opened.client
         try:
             client.close_run(run_id, end.status, end.end_time, end.tags)
-        except NotFound as problem:
-            # Somebody removed the run: there is nothing to end any more.
+        except (NotFound, InvalidValue) as problem:
+            # Somebody removed the run, or its end can never be stored: no later run is to stumble over it.
             failed = failed or problem
         except TracknbError as problem:
             failed = problem

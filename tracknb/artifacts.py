@@ -15,7 +15,7 @@ from tracknb import active, config
 from tracknb.client import TrackingClient, open_artifacts
 from tracknb.contents import open_image
 from tracknb.entities import FileInfo
-from tracknb.errors import InvalidValue, NotFound
+from tracknb.errors import InvalidValue, NotFound, of_system
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -83,11 +83,9 @@ def load_text(artifact_uri: str) -> str:
         It is no text in UTF-8.
     """
     try:
-        return Path(download_artifacts(artifact_uri)).read_text("utf-8")
+        return _content(artifact_uri).decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidValue(f"The file {artifact_uri} is no text in UTF-8: {error}.") from error
-    except IsADirectoryError as error:
-        raise InvalidValue(f"{artifact_uri} is a folder; list_artifacts shows what is in it.") from error
 
 
 def load_dict(artifact_uri: str) -> dict[str, Any]:
@@ -98,8 +96,9 @@ def load_dict(artifact_uri: str) -> dict[str, Any]:
     InvalidValue
         It is no JSON.
     """
+    text = load_text(artifact_uri)
     try:
-        held: dict[str, Any] = json.loads(load_text(artifact_uri))
+        held: dict[str, Any] = json.loads(text)
     except ValueError as error:
         raise InvalidValue(f"The file {artifact_uri} is no JSON: {error}.") from error
     return held
@@ -107,7 +106,19 @@ def load_dict(artifact_uri: str) -> dict[str, Any]:
 
 def load_image(artifact_uri: str) -> PIL.Image.Image:
     """Return a file as a Pillow image."""
-    return open_image(Path(download_artifacts(artifact_uri)).read_bytes(), artifact_uri)
+    return open_image(_content(artifact_uri), artifact_uri)
+
+
+def _content(artifact_uri: str) -> bytes:
+    path = Path(download_artifacts(artifact_uri))
+    if path.exists() and not path.is_dir() and not path.is_file():
+        raise InvalidValue(f"{artifact_uri} is a pipe, socket or device, and no file.")
+    try:
+        return path.read_bytes()
+    except IsADirectoryError as error:
+        raise InvalidValue(f"{artifact_uri} is a folder; list_artifacts shows what is in it.") from error
+    except OSError as error:
+        raise of_system(error, path) from error
 
 
 def _place(
@@ -124,7 +135,7 @@ def _place(
     here = active.client() if tracking_uri is None else TrackingClient(tracking_uri)
     if run_id is not None:
         return here.artifacts(run_id), artifact_path or ""
-    assert artifact_uri is not None
+    artifact_uri = os.fspath(artifact_uri or "")
     if artifact_path is not None:
         raise InvalidValue("artifact_path goes with run_id=; an artifact_uri holds the whole path.")
     if artifact_uri.startswith(_RUNS):

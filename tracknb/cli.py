@@ -35,7 +35,14 @@ def _printing(command: click.Command) -> click.Command:
             _need_store()
         view = view_of(**options)
         # Strict JSON: NaN and the infinities are texts in every payload.
-        click.echo(json.dumps(view.payload(), allow_nan=False) if as_json else view.text(times=True))
+        text = json.dumps(view.payload(), allow_nan=False) if as_json else view.text(times=True)
+        try:
+            click.echo(text)
+        except BrokenPipeError:
+            # Who reads has seen enough; click ends quietly.
+            raise
+        except OSError as error:
+            raise TracknbError(f"The output could not be written: {error.strerror}.") from error
 
     json_option = click.Option(["--json", "as_json"], is_flag=True, help="Print the data as JSON.")
     return type(command)(command.name, params=[*command.params, json_option], callback=call, help=command.help)

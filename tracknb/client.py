@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import re
+import tempfile
 import threading
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,7 +37,7 @@ from tracknb.entities import (
     RunTag,
     ViewType,
 )
-from tracknb.errors import InvalidValue, NotFound, TracknbError
+from tracknb.errors import InvalidValue, NotFound, RunDeleted, TracknbError
 from tracknb.files import LocalArtifacts
 from tracknb.live import CURVE_LIMIT, LiveSeries
 
@@ -68,9 +69,9 @@ def _store_at(uri: str) -> TrackingStore:
 
 
 def _renew_lock() -> None:
-    """Free the lock that another thread of the parent may have held."""
-    global _stores_lock
-    _stores_lock = threading.Lock()
+    """Free the locks that another thread of the parent may have held."""
+    global _stores_lock, _tables
+    _stores_lock, _tables = threading.Lock(), threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
@@ -751,9 +752,16 @@ class TrackingClient:
         """Return the files of a run."""
         return open_artifacts(self.get_run(run_id).info.artifact_uri)
 
+    def _writable_artifacts(self, run_id: str) -> LocalArtifacts | RemoteArtifacts:
+        """Return the files of a run that is not deleted."""
+        info = self.get_run(run_id).info
+        if info.lifecycle_stage != LifecycleStage.ACTIVE:
+            raise RunDeleted.of(run_id)
+        return open_artifacts(info.artifact_uri)
+
     def log_artifact(self, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None) -> None:
         """Copy a file, or a whole folder, into a run."""
-        folder = self.artifacts(run_id)
+        folder = self._writable_artifacts(run_id)
         if Path(local_path).is_dir():
             name = Path(local_path).resolve().name
             folder.put_folder(local_path, f"{artifact_path}/{name}" if artifact_path else name)
@@ -762,19 +770,19 @@ class TrackingClient:
 
     def log_artifacts(self, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None) -> None:
         """Copy the content of a folder into a run."""
-        self.artifacts(run_id).put_folder(local_dir, artifact_path)
+        self._writable_artifacts(run_id).put_folder(local_dir, artifact_path)
 
     def log_text(self, run_id: str, text: str, artifact_file: str) -> None:
         """Keep a text as a file of a run, in UTF-8."""
-        self.artifacts(run_id).put_bytes(text.encode(), artifact_file)
+        self._writable_artifacts(run_id).put_bytes(text.encode(), artifact_file)
 
     def log_dict(self, run_id: str, dictionary: Mapping[str, Any] | Sequence[Any], artifact_file: str) -> None:
         """Keep a dictionary as JSON, or as YAML where the file is called ``.yml`` or ``.yaml``."""
-        self.artifacts(run_id).put_bytes(contents.dictionary_bytes(dictionary, artifact_file), artifact_file)
+        self._writable_artifacts(run_id).put_bytes(contents.dictionary_bytes(dictionary, artifact_file), artifact_file)
 
     def log_stream(self, run_id: str, stream: BinaryIO, artifact_file: str) -> None:
         """Keep what a binary file-like object still holds as a file of a run."""
-        self.artifacts(run_id).put_bytes(stream.read(), artifact_file)
+        self._writable_artifacts(run_id).put_bytes(stream.read(), artifact_file)
 
     def log_figure(
         self, run_id: str, figure: Any, artifact_file: str, *, save_kwargs: Mapping[str, Any] | None = None
@@ -786,7 +794,9 @@ class TrackingClient:
         InvalidValue
             The object is none of these figures.
         """
-        self.artifacts(run_id).put_bytes(contents.figure_bytes(figure, artifact_file, save_kwargs), artifact_file)
+        self._writable_artifacts(run_id).put_bytes(
+            contents.figure_bytes(figure, artifact_file, save_kwargs), artifact_file
+        )
 
     def log_image(
         self,
@@ -826,7 +836,7 @@ class TrackingClient:
             raise InvalidValue(
                 "log_image takes artifact_file=, or key= with step= and timestamp=: one of the two. Nothing was logged."
             )
-        picture, folder = contents.as_image(image), self.artifacts(run_id)
+        picture, folder = contents.as_image(image), self._writable_artifacts(run_id)
         if artifact_file is not None:
             folder.put_bytes(contents.image_bytes(picture, artifact_file), artifact_file)
             return
@@ -855,20 +865,20 @@ class TrackingClient:
         InvalidValue
             This makes no table; nothing was logged.
         """
-        import pandas as pd
-
         contents.check_table_name(artifact_file)
-        table, folder = contents.as_table(data), self.artifacts(run_id)
+        table, folder = contents.as_table(data), self._writable_artifacts(run_id)
         # Rows of two threads must not overwrite each other.
         with _tables:
+            before = None
             with contextlib.suppress(NotFound):
-                before = contents.read_table(folder.local_path(artifact_file).read_bytes(), artifact_file)
-                table = pd.concat([before, table], ignore_index=True)
-            folder.put_bytes(contents.table_bytes(table, artifact_file), artifact_file)
-            noted = json.loads(self.get_run(run_id).data.tags.get(LOGGED_ARTIFACTS_TAG, "[]"))
+                before = _content(folder, artifact_file)
+            content = contents.table_bytes(table, artifact_file, before)
+            noted = _logged_artifacts(self.get_run(run_id))
             note = {"path": artifact_file, "type": "table"}
+            # First: if the tag is refused nothing is logged, so a second try doubles no rows.
             if note not in noted:
                 self.set_tag(run_id, LOGGED_ARTIFACTS_TAG, json.dumps([*noted, note]))
+            folder.put_bytes(content, artifact_file)
 
     def load_table(
         self,
@@ -905,14 +915,13 @@ class TrackingClient:
         runs = [
             run
             for run in self.all_runs([experiment_id], f"tags.`{LOGGED_ARTIFACTS_TAG}` IS NOT NULL")
-            if (run_ids is None or run.info.run_id in run_ids)
-            and wanted in json.loads(run.data.tags[LOGGED_ARTIFACTS_TAG])
+            if (run_ids is None or run.info.run_id in run_ids) and wanted in _logged_artifacts(run)
         ]
         if not runs:
             raise NotFound(f"No run of the experiment {experiment_id} has the table '{artifact_file}'.")
         about, tables = runs_frame(runs), []
         for place, run in enumerate(runs):
-            content = self.artifacts(run.info.run_id).local_path(artifact_file).read_bytes()
+            content = _content(self.artifacts(run.info.run_id), artifact_file)
             table = contents.read_table(content, artifact_file)
             for column in extra_columns or ():
                 if column not in about:
@@ -1000,8 +1009,34 @@ def as_point(
     )
 
 
+def _content(folder: LocalArtifacts | RemoteArtifacts, artifact_file: str) -> bytes:
+    """Return a file of a run; a copy that had to be fetched is gone afterwards."""
+    if isinstance(folder, LocalArtifacts):
+        return folder.local_path(artifact_file).read_bytes()
+    with tempfile.TemporaryDirectory(prefix="tracknb-") as fetched:
+        return folder.local_path(artifact_file, fetched).read_bytes()
+
+
+def _logged_artifacts(run: Run) -> list[Any]:
+    """Return what MLflow's tag says of a run's tables; what somebody else wrote there says nothing."""
+    with contextlib.suppress(ValueError):
+        noted = json.loads(run.data.tags.get(LOGGED_ARTIFACTS_TAG, "[]"))
+        if isinstance(noted, list):
+            return noted
+    return []
+
+
 def _by_key(items: Sequence[Param] | Sequence[RunTag] | Mapping[str, Any]) -> Mapping[str, Any]:
-    return items if isinstance(items, Mapping) else {item.key: item.value for item in items}
+    if isinstance(items, Mapping):
+        return items
+    found: dict[str, Any] = {}
+    for item in items:
+        if found.setdefault(item.key, item.value) != item.value:
+            raise InvalidValue(
+                f"The key '{item.key}' comes twice in this batch, with '{found[item.key]}' and '{item.value}'. "
+                "Nothing was logged."
+            )
+    return found
 
 
 def _clean_params(params: Mapping[str, Any]) -> dict[str, str]:
@@ -1019,8 +1054,14 @@ def _check_imported(run: Run) -> None:
         raise InvalidValue(f"{info.run_id!r:.80} is no run id: letters, digits, _ and -, at most 64 of them.")
     validation.as_run_name(info.run_name)
     validation.as_tag_value("user", validation.as_user(info.user_id))
-    validation.as_timestamp(info.start_time)
+    for moment in (info.start_time, info.end_time):
+        if moment is not None:
+            validation.as_timestamp(moment)
     _as_status(info.status)
+    if info.lifecycle_stage not in list(LifecycleStage):
+        raise InvalidValue(f"'{info.lifecycle_stage:.80}' is no lifecycle stage: {', '.join(LifecycleStage)}.")
+    for item in run.inputs.dataset_inputs:
+        validation.as_input(item)
     _clean_params(run.data.params)
     _clean_tags(run.data.tags)
 

@@ -232,6 +232,26 @@ def _artifact_root(default: str) -> str:
     return artifact_place(given) if given else default
 
 
+_store_paths: set[str] = set()
+
+
+def note_store(path: Path) -> None:
+    """Remember a SQLite store that this process has open: its files are not to be opened by hand."""
+    _store_paths.add(str(path))
+
+
+def is_of_store(path: Path) -> bool:
+    """Tell whether a file belongs to a store that this process has open, by whatever name it is reached."""
+    for store in _store_paths:
+        if path.name.startswith(f"{os.path.basename(store)}-"):
+            # The WAL, its index, a spool.
+            return True
+        with contextlib.suppress(OSError):
+            if os.path.samefile(path, store):
+                return True
+    return False
+
+
 def is_url(place: str) -> bool:
     """Tell whether files lie somewhere else than in a folder of this machine."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.\-]+://", place) is not None

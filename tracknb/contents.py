@@ -65,8 +65,14 @@ def as_table(data: Any) -> pd.DataFrame:
         return data
     if not isinstance(data, Mapping):
         raise InvalidValue(f"A table is a DataFrame or a dictionary, not {type(data).__name__}. Nothing was logged.")
+    # Lists as they are: pandas would turn whole numbers beside a gap into floats.
+    lengths = {len(values) for values in data.values() if isinstance(values, (list, tuple))}
+    exact = {
+        name: pd.Series(list(values), dtype=object) if isinstance(values, (list, tuple)) else values
+        for name, values in data.items()
+    }
     try:
-        return pd.DataFrame(dict(data))
+        return pd.DataFrame(exact if len(lengths) < 2 else dict(data))
     except ValueError:
         try:
             return pd.DataFrame([dict(data)])
@@ -74,40 +80,125 @@ def as_table(data: Any) -> pd.DataFrame:
             raise InvalidValue(f"This dictionary makes no table: {error}. Nothing was logged.") from error
 
 
-def table_bytes(table: pd.DataFrame, artifact_file: str) -> bytes:
-    """Return a table as the file its name's ending says: ``.json`` (MLflow's form) or ``.parquet``."""
+def table_bytes(table: pd.DataFrame, artifact_file: str, before: bytes | None = None) -> bytes:
+    """Return a table as the file its name's ending says: ``.json`` (MLflow's form) or ``.parquet``.
+
+    Parameters
+    ----------
+    table
+        The rows.
+    artifact_file
+        The name.
+    before
+        The file to whose rows these are added.
+
+    Raises
+    ------
+    InvalidValue
+        A value or a column's name would not come back as it is.
+    """
     check_table_name(artifact_file)
     if not table.columns.is_unique:
         raise InvalidValue(
             "The columns of a table have names that differ; two of these are the same. Nothing was logged."
         )
+    odd = next((name for name in table.columns if not isinstance(name, (str, int))), None)
+    if odd is not None:
+        raise InvalidValue(
+            f"A table's columns are called by a text or a whole number, not {odd!r:.60}. Nothing was logged."
+        )
+    if artifact_file.endswith(".parquet"):
+        return _parquet_bytes(table, artifact_file, before)
+    columns = {name: [_plain(item, name) for item in table[name].tolist()] for name in table.columns}
+    count = len(table)
+    if before is not None:
+        held = _read_json(before, artifact_file)
+        # Without rows there are no columns to take apart.
+        by_column = zip(*held["data"], strict=True)
+        earlier = {name: list(values) for name, values in zip(held["columns"], by_column, strict=False)}
+        rows = len(held["data"])
+        names = list(dict.fromkeys([*held["columns"], *columns]))
+        columns = {name: [*earlier.get(name, [None] * rows), *columns.get(name, [None] * count)] for name in names}
+    data = [list(row) for row in zip(*columns.values(), strict=True)]
+    text = json.dumps({"columns": list(columns), "data": data}, separators=(",", ":"))
+    # JSON has no word for infinities; a number beyond all floats reads as one.
+    return _INFINITY.sub(r"\1\g<2>1e999", text).encode()
+
+
+_INFINITY: Final = re.compile(r"([\[,])(-?)Infinity(?=[\],])")
+
+
+def _plain(value: Any, column: object) -> Any:
+    """Return a cell as JSON has it, so that it comes back as it is."""
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if value == value else None
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {key: _plain(item, column) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, column) for item in value]
+    if type(value).__name__ in ("NaTType", "NAType"):
+        return None
+    for turn in ("tolist", "isoformat"):
+        if callable(getattr(value, turn, None)):
+            return _plain(getattr(value, turn)(), column)
+    raise InvalidValue(
+        f"The column {column!r} holds a {type(value).__name__}, which JSON cannot keep. Nothing was logged. "
+        "Turn it into text or numbers first."
+    )
+
+
+def _parquet_bytes(table: pd.DataFrame, artifact_file: str, before: bytes | None) -> bytes:
+    import pandas as pd
+
     buffer = io.BytesIO()
     try:
-        if artifact_file.endswith(".parquet"):
-            table.to_parquet(buffer, index=False)
-            return buffer.getvalue()
-        return str(table.to_json(orient="split", index=False, date_format="iso")).encode()
+        if before is not None:
+            table = pd.concat([read_table(before, artifact_file), table], ignore_index=True)
+        table.to_parquet(buffer, index=False)
     except ImportError as error:
         raise _no_parquet() from error
     except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidValue(
-            f"The table cannot be kept as {artifact_file}: {error}. Nothing was logged. Give it values that JSON knows."
-        ) from error
+        raise InvalidValue(f"The table cannot be kept as {artifact_file}: {error}. Nothing was logged.") from error
+    return buffer.getvalue()
+
+
+def _read_json(content: bytes, artifact_file: str) -> dict[str, Any]:
+    try:
+        held = json.loads(content)
+        columns, data = held["columns"], held["data"]
+        if len(set(columns)) == len(columns) and all(len(row) == len(columns) for row in data):
+            return {"columns": columns, "data": data}
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise InvalidValue(f"The file {artifact_file} holds no table: {error}.") from error
+    raise InvalidValue(f"The file {artifact_file} holds no table: its rows do not fit its columns.")
 
 
 def read_table(content: bytes, artifact_file: str) -> pd.DataFrame:
     """Return the table that a file holds; texts stay texts, also those that look like numbers."""
     import pandas as pd
 
-    try:
-        if artifact_file.endswith(".parquet"):
+    if artifact_file.endswith(".parquet"):
+        try:
             return pd.read_parquet(io.BytesIO(content))
-        held = json.loads(content)
-        return pd.DataFrame(held["data"], columns=held["columns"])
-    except ImportError as error:
-        raise _no_parquet() from error
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        raise InvalidValue(f"The file {artifact_file} holds no table: {error}.") from error
+        except ImportError as error:
+            raise _no_parquet() from error
+        except (ValueError, TypeError, KeyError, OSError) as error:
+            raise InvalidValue(f"The file {artifact_file} holds no table: {error}.") from error
+    held = _read_json(content, artifact_file)
+    columns = zip(*held["data"], strict=True) if held["data"] else [()] * len(held["columns"])
+    return pd.DataFrame({name: _series(list(values)) for name, values in zip(held["columns"], columns, strict=True)})
+
+
+def _series(values: list[Any]) -> pd.Series[Any]:
+    """Return a column; whole numbers with gaps stay whole."""
+    import pandas as pd
+
+    is_whole = all(item is None or type(item) is int for item in values)
+    if is_whole and None in values and any(item is not None for item in values):
+        return pd.Series(values, dtype="Int64" if all(abs(item or 0) < 1 << 63 for item in values) else object)
+    return pd.Series(values)
 
 
 def check_table_name(artifact_file: str) -> None:

@@ -28,7 +28,7 @@ from tracknb.entities import (
     InputTag,
 )
 from tracknb.entities import Dataset as DatasetEntity
-from tracknb.errors import InvalidValue, NotFound
+from tracknb.errors import InvalidValue, NotFound, of_system
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,7 +107,7 @@ class Dataset:
     def __init__(self, source: Source, name: str | None, digest: str) -> None:
         self.source = source
         self.name = "dataset" if name is None else str(name)
-        self.digest = digest
+        self.digest = str(digest)
 
     @property
     def schema(self) -> dict[str, Any] | None:
@@ -130,8 +130,8 @@ class Dataset:
             "digest": self.digest,
             "source": self.source.to_json(),
             "source_type": self.source.source_type,
-            "schema": None if self.schema is None else json.dumps(self.schema),
-            "profile": None if self.profile is None else json.dumps(self.profile),
+            "schema": None if self.schema is None else json.dumps(self.schema, default=str),
+            "profile": None if self.profile is None else json.dumps(self.profile, default=str),
         }
 
     def to_json(self) -> str:
@@ -194,8 +194,19 @@ class PandasDataset(Dataset):
         return {"num_rows": len(self.df), "num_elements": int(self.df.size)}
 
     def fingerprint(self) -> str:
-        """Return a digest of all rows, their order and the columns."""
-        return _pandas_digest(self.df, rows=None)
+        """Return a digest of every value of every column, of their order and the names."""
+        import pandas as pd
+
+        digest = hashlib.sha256(f"{len(self.df)}".encode())
+        for name, column in self.df.items():
+            digest.update(f"\0{name}\0{column.dtype}\0".encode(errors="surrogatepass"))
+            try:
+                hashes = pd.util.hash_pandas_object(column, index=False)
+            except (TypeError, ValueError):
+                # Lists and the like have no hash of their own.
+                hashes = pd.util.hash_pandas_object(column.map(_told), index=False)
+            digest.update(hashes.to_numpy().tobytes())
+        return digest.hexdigest()
 
 
 class NumpyDataset(Dataset):
@@ -235,7 +246,17 @@ class NumpyDataset(Dataset):
 
     def fingerprint(self) -> str:
         """Return a digest of all values."""
-        return _numpy_digest(self.features, self.targets, values=None)
+        import numpy as np
+
+        digest = hashlib.sha256()
+        for arrays in (self.features, self.targets):
+            named = sorted(arrays.items()) if isinstance(arrays, Mapping) else [("", arrays)]
+            for name, array in named:
+                values = np.asarray(array)
+                digest.update(f"\0{name}\0{values.dtype}\0{values.shape}\0".encode(errors="surrogatepass"))
+                whole = np.ascontiguousarray(values)
+                digest.update(repr(values.tolist()).encode() if values.dtype.hasobject else whole.tobytes())
+        return digest.hexdigest()
 
 
 class FileDataset(Dataset):
@@ -243,7 +264,7 @@ class FileDataset(Dataset):
 
     def __init__(self, path: Path, source: Source, name: str | None, digest: str | None) -> None:
         self._size, content = _file_digest(path)
-        super().__init__(source, path.name if name is None else name, digest or content[:_DIGEST_LENGTH])
+        super().__init__(source, path.resolve().name if name is None else name, digest or content[:_DIGEST_LENGTH])
         self.path = path
         self._content = content
 
@@ -292,6 +313,8 @@ def from_pandas(
     >>> data.digest, data.profile
     ('7cd1519e', {'num_rows': 2, 'num_elements': 2})
     """
+    if not hasattr(df, "columns") or not hasattr(df, "select_dtypes"):
+        raise InvalidValue(f"from_pandas takes a DataFrame, not {type(df).__name__}. Nothing was logged.")
     return PandasDataset(df, _as_source(source), targets, name, digest, predictions)
 
 
@@ -303,7 +326,22 @@ def from_numpy(
     digest: str | None = None,
 ) -> NumpyDataset:
     """Say which arrays a run uses; ``features`` and ``targets`` may be dictionaries of arrays."""
-    return NumpyDataset(features, _as_source(source), targets, name, digest)
+    given = _as_arrays(features)
+    return NumpyDataset(given, _as_source(source), None if targets is None else _as_arrays(targets), name, digest)
+
+
+def _as_arrays(values: Any) -> Arrays:
+    import numpy as np
+
+    try:
+        if isinstance(values, Mapping):
+            return {str(key): np.asarray(value) for key, value in values.items()}
+        array = np.asarray(values)
+    except ValueError as error:
+        raise InvalidValue(f"These values make no array: {error}. Nothing was logged.") from error
+    if values is None:
+        raise InvalidValue("from_numpy takes an array, or a dictionary of arrays, not None. Nothing was logged.")
+    return array
 
 
 def from_file(path: str | os.PathLike[str], name: str | None = None, digest: str | None = None) -> FileDataset:
@@ -314,9 +352,14 @@ def from_file(path: str | os.PathLike[str], name: str | None = None, digest: str
     NotFound
         Nothing is at this path.
     """
-    if not os.path.exists(path):
+    found = Path(path)
+    if not found.exists():
         raise NotFound(f"There is no file or folder {os.fspath(path)!r} to log as data.")
-    return FileDataset(Path(path), _as_source(path), name, digest)
+    if not found.is_dir() and not found.is_file():
+        raise InvalidValue(f"{os.fspath(path)} is a pipe, socket or device, whose content cannot be named by a digest.")
+    if config.is_of_store(found):
+        raise InvalidValue(f"{os.fspath(path)} is the store itself, which SQLite must read alone. Log a copy of it.")
+    return FileDataset(found, _as_source(path), name, digest)
 
 
 def get_source(dataset: Dataset | DatasetEntity | DatasetInput) -> Source:
@@ -364,9 +407,19 @@ class _Foreign(Dataset):
     """A dataset of MLflow's own classes."""
 
     def __init__(self, dataset: Any) -> None:
-        stored = dataset.to_dict()
-        fields = json.loads(stored["source"])
-        super().__init__(Source(stored["source_type"], fields), stored["name"], stored["digest"])
+        try:
+            stored = dict(dataset.to_dict())
+            fields = json.loads(stored["source"])
+            kind, name, digest = stored["source_type"], stored["name"], stored["digest"]
+        except (TypeError, ValueError, KeyError) as error:
+            raise InvalidValue(f"This dataset does not say what it is ({error!r}). Nothing was logged.") from error
+        if isinstance(fields, dict):
+            fields = {
+                key: _without_secrets(value) if isinstance(value, str) else value for key, value in fields.items()
+            }
+        else:
+            fields = {"uri": _without_secrets(str(fields))}
+        super().__init__(Source(kind, fields), name, digest)
         self._stored = stored
 
     @property
@@ -380,6 +433,8 @@ class _Foreign(Dataset):
 
 def as_input(data: Any, context: str | None, tags: Mapping[str, Any] | None) -> DatasetInput:
     """Return data with what it was used for."""
+    if tags is not None and not isinstance(tags, Mapping):
+        raise InvalidValue(f"Tags are a dictionary, not {type(tags).__name__}. Nothing was logged.")
     found = [InputTag(str(key), str(value)) for key, value in (tags or {}).items()]
     if context is not None:
         found.append(InputTag(DATASET_CONTEXT_TAG, str(context)))
@@ -400,21 +455,34 @@ def _as_source(source: str | os.PathLike[str] | Source | None) -> Source:
                 }
             },
         )
-    text = os.fspath(source)
-    scheme = urlsplit(text).scheme.lower() if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text) else ""
+    if not isinstance(source, (str, os.PathLike)):
+        raise InvalidValue(f"A source is a path or an address, not {type(source).__name__}. Nothing was logged.")
+    text = os.fsdecode(source)
+    try:
+        scheme = urlsplit(text).scheme.lower() if config.is_url(text) else ""
+    except ValueError as error:
+        raise InvalidValue(f"{text[:80]!r} is no address: {error}.") from error
     if scheme in ("http", "https"):
-        return Source("http", {"url": _without_password(text)})
+        return Source("http", {"url": _without_secrets(text)})
     if scheme in ("", "file"):
-        return Source("local", {"uri": text})
-    return Source(scheme, {"uri": _without_password(text)})
+        return Source("local", {"uri": _without_secrets(text)})
+    return Source(scheme, {"uri": _without_secrets(text)})
 
 
-def _without_password(address: str) -> str:
-    """Return an address as it may be stored: anybody who opens the store reads it."""
-    parts = urlsplit(address)
-    if parts.password is None:
+def _without_secrets(address: str) -> str:
+    """Return an address as it may be stored: whoever opens the store reads it.
+
+    Logins and options go: both may be keys.
+    """
+    if "://" not in address:
         return address
-    return parts._replace(netloc=f"{parts.username}:***@{parts.netloc.rpartition('@')[2]}").geturl()
+    place, mark, _ = address.partition("#")[0].partition("?")
+    return re.sub(r"://[^/@]+@", "://***@", place) + ("?***" if mark else "")
+
+
+def _told(value: object) -> str:
+    """Return what a value says of itself, as text that can be hashed."""
+    return repr(value).encode("utf-8", "backslashreplace").decode()
 
 
 def _md5(elements: Iterable[Any]) -> str:
@@ -424,20 +492,24 @@ def _md5(elements: Iterable[Any]) -> str:
     return digest.hexdigest()[:_DIGEST_LENGTH]
 
 
-def _pandas_digest(df: pd.DataFrame, rows: int | None = _DIGEST_ROWS) -> str:
+def _pandas_digest(df: pd.DataFrame) -> str:
     """Return MLflow's digest: rows of text and number columns, the number of rows, the names."""
     import numpy as np
     import pandas as pd
 
-    head = df if rows is None else df.head(rows)
+    head = df.head(_DIGEST_ROWS)
     # ``str`` itself: MLflow leaves out a column that holds anything else besides.
     texts = head.columns[[all(type(item) is str for item in column) for _, column in head.items()]]
     chosen = texts.union(head.select_dtypes(include=[np.number]).columns)
-    hashes = pd.util.hash_pandas_object(head[chosen]).to_numpy()
-    return _md5([hashes, np.int64(len(df)), *(str(name).encode() for name in df.columns)])
+    try:
+        hashes = pd.util.hash_pandas_object(head[chosen]).to_numpy()
+    except (TypeError, ValueError):
+        # An index, or texts, that pandas cannot hash; MLflow refuses such data.
+        hashes = np.frombuffer(repr(head.to_dict("split")).encode("utf-8", "backslashreplace"), np.uint8)
+    return _md5([hashes, np.int64(len(df)), *(str(name).encode("utf-8", "backslashreplace") for name in df.columns)])
 
 
-def _numpy_digest(features: Arrays, targets: Arrays | None, values: int | None = _DIGEST_ROWS) -> str:
+def _numpy_digest(features: Arrays, targets: Arrays | None) -> str:
     """Return MLflow's digest: values and shapes."""
     import numpy as np
     import pandas as pd
@@ -447,10 +519,10 @@ def _numpy_digest(features: Arrays, targets: Arrays | None, values: int | None =
         if arrays is None:
             continue
         for array in [arrays[key] for key in sorted(arrays)] if isinstance(arrays, Mapping) else [arrays]:
-            flat = np.asarray(array).flatten()[:values]
+            flat = np.asarray(array).flatten()[:_DIGEST_ROWS]
             try:
                 elements.append(pd.util.hash_array(flat))
-            except TypeError:
+            except (TypeError, ValueError):
                 elements.append(np.int64(flat.size))
             elements += [np.int64(length) for length in np.shape(array)]
     return _md5(elements)
@@ -461,12 +533,19 @@ def _file_digest(path: Path) -> tuple[int, str]:
     digest, size = hashlib.sha256(), 0
     files = sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
     for file in files:
+        if config.is_of_store(file):
+            # Closing a SQLite file by hand drops the locks that this process holds on it.
+            continue
         if file != path:
-            digest.update(posixpath.join(*file.relative_to(path).parts).encode(errors="surrogateescape") + b"\0")
-        with open(file, "rb") as content:
-            while chunk := content.read(_BYTES):
-                digest.update(chunk)
-                size += len(chunk)
+            told = f"{posixpath.join(*file.relative_to(path).parts)}\0{file.stat().st_size}\0"
+            digest.update(told.encode(errors="surrogateescape"))
+        try:
+            with open(file, "rb") as content:
+                while chunk := content.read(_BYTES):
+                    digest.update(chunk)
+                    size += len(chunk)
+        except OSError as error:
+            raise of_system(error, file) from error
     return size, digest.hexdigest()
 
 

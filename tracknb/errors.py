@@ -58,6 +58,14 @@ class ParamChanged(InvalidValue):
 class RunDeleted(InvalidValue):
     """A run that is deleted and takes nothing until it is restored."""
 
+    @classmethod
+    def of(cls, run_id: str) -> RunDeleted:
+        """Return the error for a run."""
+        return cls(
+            f"The run {run_id} is deleted and takes nothing more. Nothing was stored. "
+            f"Bring it back with restore_run('{run_id}')."
+        )
+
 
 class FilterError(InvalidValue):
     """A filter or an order that cannot be read; the message marks the place.

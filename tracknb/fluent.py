@@ -6,6 +6,7 @@ import os
 import struct
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar, overload
 
 from tracknb import active, config, data, names
@@ -14,6 +15,7 @@ from tracknb.entities import (
     EVALUATION_DIGEST_TAG,
     EVALUATION_SET_TAGS,
     NOTE_TAG,
+    RUN_NAME_TAG,
     Experiment,
     FileInfo,
     Metric,
@@ -214,6 +216,10 @@ def start_run(
     if run_id is None and not nested and parent_run_id is None and active.current() is None:
         run_id = config.environment_run_id()
         config.forget_environment_run_id()
+    if description is not None:
+        if str((tags or {}).get(NOTE_TAG, description)) != description:
+            raise InvalidValue(f"start_run got description= and the tag '{NOTE_TAG}' with another text: give one.")
+        tags = {**(tags or {}), NOTE_TAG: description}
     if run_id is not None:
         resumed = active.resume_run(active.client(), run_id, "user", durable=durable, system_metrics=log_system_metrics)
         if run_name is None and not tags:
@@ -225,10 +231,6 @@ def start_run(
         active.client().get_run(parent_run_id)
     parent = parent_run_id or (top.run.info.run_id if nested and top is not None else None)
     all_tags = {str(key): value for key, value in (tags or {}).items()}
-    if description is not None:
-        if all_tags.get(NOTE_TAG, description) != description:
-            raise InvalidValue(f"start_run got description= and the tag '{NOTE_TAG}' with another text: give one.")
-        all_tags[NOTE_TAG] = description
     if parent is None and top is not None:
         if top.owner == "cell" and not top.adopted:
             if durable:
@@ -498,6 +500,9 @@ def set_tags(tags: Mapping[str, Any], synchronous: bool | None = None, run_id: s
         return
     target = active.state.open[run_id] if run_id is not None else active.needed()
     target.client.set_tags(target.run.info.run_id, tags)
+    if RUN_NAME_TAG in tags:
+        # Named by hand: the template has done its work.
+        target.template = None
     target.live.tags.update({str(key): str(value) for key, value in tags.items()})
     target.live.version += 1
 
@@ -539,12 +544,18 @@ def set_evaluation_set(evaluation_set: str, dataset: Any = None) -> None:
     ...     tracknb.set_evaluation_set("march", held_out)
     """
     if dataset is None:
+        known = active.needed().live.tags
+        if EVALUATION_DIGEST_TAG in known and known.get(EVALUATION_SET_TAGS[0]) != evaluation_set:
+            # It tells of the set before.
+            delete_tag(EVALUATION_DIGEST_TAG)
         set_tag(EVALUATION_SET_TAGS[0], evaluation_set)
         return
     content = data.as_dataset(dataset)
     digest = content.fingerprint()
     target = active.needed()
-    given = data.as_input(content, "evaluation", {"evaluation_set": evaluation_set})
+    # By the set's name: the same data may be noted as training data already.
+    noted = replace(content.to_entity(), name=evaluation_set)
+    given = replace(data.as_input(content, "evaluation", None), dataset=noted)
     target.client.log_inputs(target.run.info.run_id, [given])
     set_tags({EVALUATION_SET_TAGS[0]: evaluation_set, EVALUATION_DIGEST_TAG: digest})
     other = target.client.other_content_of_set(target.run.info.experiment_id, evaluation_set, digest)
@@ -825,6 +836,10 @@ def get_child_runs(run_id: str) -> list[Run]:
 
 def delete_run(run_id: str) -> None:
     """Delete a run softly: searches pass over it until it is restored."""
+    opened = active.state.open.get(run_id)
+    if opened is not None:
+        # Its loops ask again, and are told.
+        opened.curves.clear()
     active.client().delete_run(run_id)
 
 
@@ -942,7 +957,7 @@ def search_runs(
     here = active.client()
     if experiment_names:
         ids = []
-        for name in experiment_names:
+        for name in [experiment_names] if isinstance(experiment_names, str) else experiment_names:
             experiment = here.get_experiment_by_name(name)
             if experiment is not None:
                 ids.append(experiment.experiment_id)

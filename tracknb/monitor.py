@@ -12,7 +12,6 @@ from tracknb import config
 from tracknb.capture.system import Sampler
 from tracknb.client import TrackingClient, as_point
 from tracknb.entities import SYSTEM_METRICS
-from tracknb.errors import TracknbError
 
 # A run that ends sooner after its last sample gets no other one.
 _LEAST_SECONDS: Final = 0.05
@@ -87,13 +86,14 @@ def start(client: TrackingClient, run_id: str) -> Monitor | None:
     """Return what watches this machine for a run; None, and a warning once, where it cannot be watched."""
     try:
         monitor = Monitor(client, run_id)
+        monitor.start()
     except ImportError:
         _warn('System metrics need psutil. Install: pip install "tracknb[system]". The run goes on without them.')
         return None
-    except (OSError, TracknbError) as error:
-        _warn(f"There are no system metrics here: {error}")
+    except Exception as error:
+        # psutil's own errors among them: watching must not keep a run from starting.
+        _warn(f"There are no system metrics here: {type(error).__name__}: {error}")
         return None
-    monitor.start()
     return monitor
 
 

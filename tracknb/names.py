@@ -16,6 +16,8 @@ from collections.abc import Mapping
 # and naming a run must not advance the user's generator.
 _chance = random.SystemRandom()
 
+# Such as "08.3f"; a width of many digits would fill the memory.
+_LONGEST_FORMAT = 6
 _ADJECTIVES = """
     amber agile bold brave bright brisk calm clever coral crisp dapper eager early fair fleet gentle glad
     golden grand happy hardy honest humble ivory jolly keen kind late lively lucky mellow merry mild neat
@@ -60,6 +62,8 @@ def filled(template: str, values: Mapping[str, str]) -> str | None:
             if field is None:
                 continue
             if field not in values:
+                return None
+            if len(spec or "") > _LONGEST_FORMAT:
                 return None
             told.append(format(float(values[field]), spec) if spec else values[field])
     except ValueError:

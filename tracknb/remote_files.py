@@ -233,10 +233,18 @@ class RemoteArtifacts:
         partial = f"{folder}/{PARTIAL}{names.new_id()}"
         try:
             send(partial)
-            if system.exists(key):
-                # Not every kind replaces a file by moving another to its name.
-                system.rm_file(key)
-            system.mv(partial, key)
+            if not system.exists(key):
+                system.mv(partial, key)
+                return
+            # Not every kind replaces a file by moving another to its name; the old one goes last.
+            aside = f"{partial}-old"
+            system.mv(key, aside)
+            try:
+                system.mv(partial, key)
+            except BaseException:
+                system.mv(aside, key)
+                raise
+            system.rm_file(aside)
         except BaseException:
             with contextlib.suppress(Exception):
                 system.rm_file(partial)

@@ -19,7 +19,7 @@ COMMAND: Final = "python -m tests.differential.environment"
 # mlflow-skinny is MLflow without its server and its screen: a third of the size. SQLAlchemy
 # and Alembic are what its SQLite store needs, pandas and NumPy its frames and datasets,
 # Pillow its log_image.
-REQUIREMENTS: Final = ("mlflow-skinny>=3.1,<4", "sqlalchemy", "alembic", "pandas", "numpy", "pillow")
+REQUIREMENTS: Final = ("mlflow-skinny>=3.1,<4", "sqlalchemy", "alembic", "pandas", "numpy", "pillow", "scipy")
 
 
 def find() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import warnings
 
@@ -214,6 +215,92 @@ class TestWhatMayBeLogged:
         with pytest.raises(FilterError, match="no order by their datasets"):
             tracknb.search_runs(order_by=["datasets.name"])
 
+    @pytest.mark.parametrize(
+        "column",
+        [
+            ([True, False], [False, True]),
+            (pd.to_datetime(["2026-01-01", "2026-01-02"]), pd.to_datetime(["2026-01-01", "2026-01-03"])),
+            (["x", None], ["q", None]),
+            ([[1], [2]], [[1], [3]]),
+            (pd.Categorical([1, 2]), pd.Categorical([1, 1])),
+        ],
+        ids=["truths", "times", "gaps", "lists", "categories"],
+    )
+    def test_a_fingerprint_sees_every_kind_of_column(self, column):
+        before, after = (
+            tracknb.data.from_pandas(pd.DataFrame({"a": [1, 2], "label": values})).fingerprint() for values in column
+        )
+        assert before != after
+
+    def test_an_array_under_another_name_is_other_data(self):
+        values = np.arange(3)
+        first, second = (tracknb.data.from_numpy({name: values}).fingerprint() for name in "ab")
+        assert first != second
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            "https://ghp_hunter2@github.com/x.csv",
+            "https://h/x?X-Amz-Signature=hunter2",
+            "jdbc:postgresql://u:hunter2@h/x",
+            "simplecache::s3://k:hunter2@b/x",
+            "file://u:hunter2@h/x#hunter2",
+        ],
+    )
+    def test_no_key_in_an_address_is_kept(self, source):
+        assert "hunter2" not in tracknb.data.from_pandas(RIDES, source=source).source.to_json()
+
+    def test_a_folder_with_the_store_in_it_leaves_the_store_alone(self, store, tmp_path):
+        """Closing a SQLite file by hand would drop the locks that this process holds on it."""
+        (store.parent / "rides.csv").write_text("fare\n4.5\n")
+        with tracknb.start_run() as run:
+            tracknb.log_input(store.parent, context="all")
+            with pytest.raises(InvalidValue, match="the store itself"):
+                tracknb.log_input(store)
+        [given] = tracknb.get_run(run.info.run_id).inputs.dataset_inputs
+        assert given.dataset.profile == '{"num_bytes": 9}'
+
+    def test_a_pipe_is_refused_at_once(self, tmp_path):
+        os.mkfifo(tmp_path / "pipe")
+        with tracknb.start_run(), pytest.raises(InvalidValue, match="pipe"):
+            tracknb.log_input(tmp_path / "pipe")
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda: tracknb.data.from_pandas(None),
+            lambda: tracknb.data.from_pandas(RIDES, source=5),
+            lambda: tracknb.data.from_numpy(None),
+            lambda: tracknb.data.from_numpy([[1], [1, 2]]),
+            lambda: tracknb.data.from_pandas(RIDES, source="http://[bad"),
+        ],
+    )
+    def test_what_makes_no_dataset_is_refused_in_words(self, make):
+        with pytest.raises(InvalidValue):
+            make()
+
+    def test_odd_frames_are_logged(self):
+        frames = [
+            pd.DataFrame({"d": pd.date_range("2026-01-01", periods=2), "v": [1, 2]}).pivot(columns="d", values="v"),
+            pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "b"), ("a", "c")])),
+            pd.DataFrame({"a": [[1, 2], {"b": 1}], "c": [1j, 2j]}),
+        ]
+        with tracknb.start_run() as run:
+            for place, frame in enumerate(frames):
+                tracknb.log_input(tracknb.data.from_pandas(frame, name=str(place)))
+        assert [name for name, _ in datasets_of(run)] == ["0", "1", "2"]
+
+    def test_an_evaluation_set_is_noted_beside_the_training_data(self):
+        with tracknb.start_run() as run:
+            tracknb.log_input(RIDES, context="training")
+            tracknb.set_evaluation_set("march", RIDES)
+            tracknb.set_evaluation_set("april")
+        assert datasets_of(run) == [
+            ("dataset", {"mlflow.data.context": "training"}),
+            ("march", {"mlflow.data.context": "evaluation"}),
+        ]
+        assert "tracknb.evaluation_set.digest" not in tracknb.get_run(run.info.run_id).data.tags
+
 
 @pytest.mark.usefixtures("store")
 class TestNamesFromParams:
@@ -238,6 +325,24 @@ class TestNamesFromParams:
         with tracknb.start_run(run_name=name) as run:
             tracknb.log_param("lr", "no number")
         assert self.name(run) == name
+
+    def test_a_name_given_by_hand_stays(self):
+        with tracknb.start_run(run_name="{model}") as run:
+            tracknb.set_tag("mlflow.runName", "mine")
+            tracknb.log_param("model", "ridge")
+        assert self.name(run) == "mine"
+
+    @pytest.mark.parametrize("value", ["", "   "])
+    def test_a_name_that_cannot_be_does_not_fail_the_params(self, value):
+        with tracknb.start_run(run_name="{model}") as run:
+            tracknb.log_params({"model": value, "lr": 1})
+        assert tracknb.get_run(run.info.run_id).data.params == {"model": value, "lr": "1"}
+        assert self.name(run) == "{model}"
+
+    def test_a_giant_width_is_no_template(self):
+        with tracknb.start_run(run_name="{lr:300000000}") as run:
+            tracknb.log_param("lr", 1)
+        assert self.name(run) == "{lr:300000000}"
 
     def test_a_tracked_cell_is_named_by_its_params(self, shell):
         shell.run_cell(

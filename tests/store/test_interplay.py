@@ -289,7 +289,7 @@ import os, signal, sys
 import tracknb
 
 tracknb.set_tracking_uri(sys.argv[1])
-logged = {"handler": 0, "loss": 0, "pair": 0}
+logged = {"handler": 0, "loss": 0, "after": 0}
 
 def handler(*_):
     number = logged["handler"]
@@ -301,6 +301,8 @@ def handler(*_):
             tracknb.flush()
         except tracknb.errors.StoreLocked:
             pass
+        tracknb.log_metric("after", float(number), step=number)
+        logged["after"] += 1
 
 with tracknb.start_run() as run:
     signal.signal(signal.SIGALRM, handler)
@@ -312,9 +314,9 @@ with tracknb.start_run() as run:
         logged["loss"] += 1
     signal.setitimer(signal.ITIMER_REAL, 0)
     if "--die" in sys.argv:
-        print(run.info.run_id, logged["handler"], logged["loss"], flush=True)
+        print(run.info.run_id, *logged.values(), flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
-print(run.info.run_id, logged["handler"], logged["loss"])
+print(run.info.run_id, *logged.values())
 """
 
 
@@ -324,11 +326,11 @@ def test_calls_of_a_signal_handler_within_logging_calls_are_kept_like_all_others
         [sys.executable, "-c", INTERRUPTED, store, end], capture_output=True, text=True, timeout=120, check=False
     )
     assert process.returncode == (-signal.SIGKILL if end else 0), process.stderr
-    run_id, handled, logged = process.stdout.split()
+    run_id, handled, logged, after = process.stdout.split()
 
     counts = {key: found.count for key, found in tracknb.MlflowClient().metric_summaries(run_id).items()}
     by_handler = dict.fromkeys(("handler", "handler_a", "handler_b"), int(handled))
-    assert counts == by_handler | dict.fromkeys(("loss", "a", "b"), int(logged))
+    assert counts == by_handler | dict.fromkeys(("loss", "a", "b"), int(logged)) | {"after": int(after)}
 
 
 def test_a_run_may_be_ended_by_a_signal_handler_in_the_middle_of_a_logging_call(store):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 import textwrap
@@ -77,10 +78,12 @@ def test_connections_that_are_cut_are_made_again(server, server_store):
 
 def test_connections_that_are_cut_at_any_moment_double_nothing(server, server_store):
     """A commit whose answer was lost may have happened; a second one must not add to it."""
+    chance = random.Random(7)
     over = threading.Event()
 
     def cut():
-        while not over.wait(0.03):
+        # Also with time to connect again in between, however busy the machine is.
+        while not over.wait(chance.uniform(0.02, 0.4)):
             server.cut_connections()
 
     cutting = in_background(cut)

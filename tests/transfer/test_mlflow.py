@@ -633,3 +633,34 @@ def test_a_million_points_come_in_whole(store: Path, tmp_path: Path) -> None:
     assert frame["step"].tolist() == list(range(1_000_000))
     assert frame["value"].tolist() == [1 / (1 + step) for step in range(1_000_000)]
     assert len(tracknb.MlflowClient().metric_series(run_id, "loss", 1_000)) <= 1_100
+
+
+def test_a_folder_of_files_that_is_a_link_is_not_followed(store: Path, tmp_path: Path) -> None:
+    written = old_store("files", tmp_path)
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "id_rsa").write_text("key")
+    [run] = [path for path in written.path.glob("*/*") if (path / "metrics" / "twice").is_file()]
+    shutil.rmtree(run / "artifacts")
+    (run / "artifacts").symlink_to(secret)
+
+    summary = tracknb.import_mlflow(written.path)
+
+    assert [item.path for item in tracknb.list_artifacts(run.name)] == []
+    assert any(run.name in name for name, _ in summary.missing_artifacts)
+
+
+def test_one_odd_row_leaves_the_other_runs_in(store: Path, tmp_path: Path) -> None:
+    written = old_store("database", tmp_path)
+    connection = sqlite3.connect(written.path)
+    [(odd,)] = connection.execute("SELECT run_uuid FROM metrics WHERE key = 'twice' LIMIT 1")
+    [(late,)] = connection.execute("SELECT run_uuid FROM runs WHERE name = 'gone'")
+    connection.execute("UPDATE metrics SET value = 'abc' WHERE key = 'twice'")
+    connection.execute("UPDATE runs SET end_time = 9e99 WHERE run_uuid = ?", (late,))
+    connection.commit()
+    connection.close()
+
+    summary = tracknb.import_mlflow(written.path)
+
+    assert {name.rpartition("(")[2].rstrip(")") for name, _ in summary.skipped} == {odd, late}
+    assert tracknb.search_runs(filter_string="run_name = 'still going'", experiment_names=["Default"]).shape[0] == 1

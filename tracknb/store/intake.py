@@ -121,12 +121,18 @@ def take_run(
     if before == state:
         return Taken("unchanged", 0, found.artifact_uri)
     _refuse_another(run, found.start_time, texts[schema.params], is_imported=before is not None)
-    _update_run(connection, found.id, run, deleted_time)
+    _update_run(connection, found.id, run)
     fresh = {key: value for key, value in run.data.params.items() if key not in texts[schema.params]}
     _insert_texts(connection, schema.params, found.id, fresh)
     inputs.insert(connection, found.id, run.inputs.dataset_inputs)
-    rows = [{"run": found.id, "key": key, "value": value} for key, value in run.data.tags.items()]
-    engine.upsert(connection, schema.tags, [*rows, {"run": found.id, "key": IMPORT_TAG, "value": state}], "value")
+    # What somebody set here since stays: of tags only new ones come.
+    _insert_texts(
+        connection,
+        schema.tags,
+        found.id,
+        {key: value for key, value in run.data.tags.items() if key not in texts[schema.tags]},
+    )
+    engine.upsert(connection, schema.tags, [{"run": found.id, "key": IMPORT_TAG, "value": state}], "value")
     place = (found.id, found.start_time)
     added = _add_history(connection, store, place, history, lambda key: _known_points(connection, place, key))
     return Taken("updated", added, found.artifact_uri)
@@ -166,8 +172,11 @@ def _changing(run: Run, deleted_time: int | None) -> dict[str, Any]:
     }
 
 
-def _update_run(connection: sa.Connection, number: int, run: Run, deleted_time: int | None) -> None:
-    connection.execute(sa.update(schema.runs).where(schema.runs.c.id == number).values(_changing(run, deleted_time)))
+def _update_run(connection: sa.Connection, number: int, run: Run) -> None:
+    """Let a run go on to its end; its name and whether it is deleted are the user's here."""
+    runs = schema.runs
+    ended = {"status": run.info.status, "end_time": run.info.end_time}
+    connection.execute(sa.update(runs).where(runs.c.id == number).values(ended))
 
 
 def _refuse_another(run: Run, start_time: int, params: dict[str, str], *, is_imported: bool) -> None:

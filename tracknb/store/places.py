@@ -63,7 +63,9 @@ class Places:
         place = self.of_experiment(experiment)
         if experiment.startswith("./") or place == experiment or self.folder is None:
             return experiment
-        return f"./{Path(place).relative_to(self.folder).as_posix()}"
+        beside = Path(place).relative_to(self.folder)
+        # A folder that is only away for now, on a disk that is not mounted, keeps its place.
+        return f"./{beside.as_posix()}" if beside.parts[0] == self._default else experiment
 
     def _found(self, kept: str, folder: str, default: str) -> str:
         path = Path(kept)
@@ -72,10 +74,12 @@ class Places:
         # The longest common end first: it is the surest.
         for names in (path.parts[start:] for start in range(1, len(path.parts))):
             beside = Path(folder, *names)
-            if os.path.isdir(beside) and not (len(names) == 1 and names[0].isdigit()):
+            # One name alone, such as "data", may be anybody's while its own folder may still be made.
+            is_sure = len(names) > 1 or names[0] == default
+            if os.path.isdir(beside) and (is_sure or (not names[0].isdigit() and not path.parent.exists())):
                 return str(beside)
         # No run of the experiment has a file yet, so its own folder is nowhere.
         root = path.parent
-        if not os.path.exists(root) and (root.name == default or os.path.isdir(os.path.join(folder, root.name))):
+        if not os.path.exists(root) and root.name == default:
             return os.path.join(folder, root.name, path.name)
         return kept

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
@@ -40,6 +41,8 @@ _INSERT: Final = 'INSERT INTO metrics (run, "key", step, elapsed, value, point) 
 # Numbered, because run, key, the run's start and whether points are told apart by a number
 # (1, else 0) are the same in every row.
 _ROWS: Final = 128
+# These releases of Python warn of each numbered value, which costs more than it saves.
+_TAKES_NUMBERS: Final = not (3, 12) <= sys.version_info < (3, 12, 4)
 _SERIES_ROW, _SERIES_ROWS = (
     'INSERT INTO metrics (run, "key", step, elapsed, value, point) VALUES '
     + ", ".join(f"(?1, ?2, ?{at}, ?{at + 1} - ?3, ?{at + 2}, ?{at + 3} * ?4)" for at in range(5, 5 + 4 * rows, 4))
@@ -119,7 +122,7 @@ class Points:
         taken: dict[tuple[int, int], list[Point]] = {}
         for run_id, key, points in batch.series:
             if run_id in runs:
-                fresh = [point for point in points if point[3] > committed] if points[0][3] <= committed else points
+                fresh = [point for point in points if point[3] > committed]
                 if fresh:
                     taken.setdefault((runs[run_id][0], keys[key]), []).extend(fresh)
         add_points(connection, taken, dict(runs.values()))
@@ -299,7 +302,7 @@ def _insert_rows(
         if not is_ahead:
             # Some steps may be there already: each point gets its place in the metric.
             points = [(*point[:3], place) for place, point in enumerate(points, start=entry.count)]
-        if is_sqlite and len(points) >= _FEW:
+        if is_sqlite and _TAKES_NUMBERS and len(points) >= _FEW:
             _insert_series(connection, (run, key, starts[run], 0 if is_ahead else 1), points)
         else:
             mixed += [

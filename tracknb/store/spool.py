@@ -496,6 +496,11 @@ class Spool:
         try:
             if self._spilled:
                 raise self._interrupted()
+            # The interrupted call may have put its point into its series and not yet said so.
+            for series in list(self._known.values()):
+                if series._pending and not series._is_dirty:
+                    series._is_dirty = True
+                    self._dirty.append(series)
             self._commit_queue()
         finally:
             self._draining.release()
@@ -672,7 +677,8 @@ class Reader:
                 _, index, step, timestamp, value, number = _POINT.unpack_from(data, place)
                 if number > self._after and index in self._names:
                     points.setdefault(self._names[index], []).append((step, timestamp, value, number))
-                    last = number
+                    # A call within another one has the greater number and stands first.
+                    last = max(last, number)
         if not points:
             return None, used
         return Batch(self._spool_id, last, [(run_id, key, found) for (run_id, key), found in points.items()]), used

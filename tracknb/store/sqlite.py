@@ -31,6 +31,7 @@ T = TypeVar("T")
 # SQLite's own waiting sleeps up to 100 ms between two looks, which starves one of many
 # busy writers; we look more often ourselves, at random times.
 _POLL_SECONDS: Final = 0.005
+_SECOND_LOOK_SECONDS: Final = 0.2
 _SMALLEST_PAGE: Final = 512
 
 
@@ -319,6 +320,10 @@ class SqliteEngine(engine.Engine):
             if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
                 raise self._no_database() from error
             raise
+        if application_id != schema.APPLICATION_ID and (application_id or version or tables):
+            # It may have been looked at while another process was making it.
+            time.sleep(_SECOND_LOOK_SECONDS)
+            application_id, version, tables = self._seen()
         # No mark and no table is a store whose making was interrupted, or an empty file.
         if application_id != schema.APPLICATION_ID and (application_id or version or tables):
             raise errors.StoreDamaged(
@@ -348,6 +353,8 @@ class SqliteEngine(engine.Engine):
         connection = sqlite3.connect(f"file:{quote(str(self.path))}?{options}", uri=True, timeout=config.busy_seconds())
         try:
             connection.execute("PRAGMA trusted_schema=OFF")
+            # All from one state of the file.
+            connection.execute("BEGIN")
             application_id, version = (
                 connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
             )

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from tracknb import names
-from tracknb.config import StoreLocation, is_durable
+from tracknb.config import StoreLocation, is_durable, note_store
 from tracknb.entities import (
     ATTEMPT_TAG,
     CELL_GROUP_TAG,
@@ -80,6 +80,8 @@ class TrackingStore:
 
     def __init__(self, location: StoreLocation) -> None:
         self.location = location
+        if location.path is not None:
+            note_store(location.path)
         self._engine = open_engine(location)
         self._places = Places(location)
         self._points = Points(self._engine)
@@ -777,10 +779,7 @@ class TrackingStore:
         if row is None:
             raise self._no_such_run(run_id)
         if row.lifecycle_stage != LifecycleStage.ACTIVE.value:
-            raise RunDeleted(
-                f"The run {run_id} is deleted and takes nothing more. Nothing was stored. "
-                f"Bring it back with restore_run('{run_id}')."
-            )
+            raise RunDeleted.of(run_id)
         self._points.know_run(run_id)
         number: int = row.id
         return number

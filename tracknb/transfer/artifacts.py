@@ -42,7 +42,11 @@ def find_folder(place: ArtifactPlace, run_id: str, folders: Sequence[Path]) -> P
 
     It need not be there where the folder of its experiment is: then nothing was logged.
     """
-    path, is_here = _local_path(place.uri)
+    try:
+        path, is_here = _local_path(place.uri)
+    except ValueError:
+        # No address at all.
+        return None
     # A model's folder is called after the model, below 'models'.
     if path is None or path.name != "artifacts" or ".." in path.parts or len(path.parts) < 3:
         return None
@@ -57,6 +61,8 @@ def find_folder(place: ArtifactPlace, run_id: str, folders: Sequence[Path]) -> P
     for candidate in candidates:
         if candidate.is_dir() and not candidate.is_symlink():
             return candidate
+    if path.is_symlink() or (place.usual is not None and place.usual.is_symlink()):
+        return None
     return path if _is_root_here(path, is_here, place.usual, folders) else None
 
 

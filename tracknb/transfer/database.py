@@ -343,11 +343,16 @@ def _text(value: Any) -> str:
 
 
 def _time(value: Any) -> int | None:
-    return int(value) if isinstance(value, (int, float)) else None
+    try:
+        return int(value) if isinstance(value, (int, float)) else None
+    except (ValueError, OverflowError):
+        raise SourceDamaged(f"A time in the database is no number: {value!r:.60}.") from None
 
 
 def _point(row: tuple[Any, ...]) -> Point:
     _, step, timestamp, value, is_nan = row
+    if isinstance(value, (str, bytes)):
+        raise SourceDamaged(f"A metric's value in the database is no number: {value!r:.60}.")
     if is_nan or value is None:
         value = math.nan
     elif abs(value) == sys.float_info.max:
@@ -364,5 +369,5 @@ def _whole(value: Any) -> int:
         return int.from_bytes(value, "little", signed=True)
     try:
         return int(value or 0)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise SourceDamaged(f"A step or time in the database is no number: {value!r:.60}.") from None

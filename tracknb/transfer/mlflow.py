@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from tracknb import config, validation
 from tracknb.client import TrackingClient
 from tracknb.entities import Experiment, LifecycleStage
-from tracknb.errors import AlreadyExists, InvalidValue, NotFound, SourceDamaged
+from tracknb.errors import AlreadyExists, InvalidValue, NotFound, SourceDamaged, StoreError
 from tracknb.files import LocalArtifacts
 from tracknb.transfer.artifacts import Copied, copy_folder, find_folder, link_folder, unlink_folder
 from tracknb.transfer.database import Database
@@ -190,6 +190,13 @@ class _Import:
             )
         except (InvalidValue, AlreadyExists, SourceDamaged) as error:
             self.counts.skipped.append((f"run {name}", str(error)))
+            return name
+        except StoreError:
+            # Our own store: nothing more can come in.
+            raise
+        except (ArithmeticError, TypeError, ValueError, OSError) as error:
+            # Something in the source that nobody thought of; the other runs come in.
+            self.counts.skipped.append((f"run {name}", f"{type(error).__name__}: {error}"))
             return name
         self.counts.runs += taken.outcome == "new"
         self.counts.updated_runs += taken.outcome == "updated"
