@@ -11,6 +11,7 @@ import importlib.util
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -45,6 +46,8 @@ def _free_port() -> int:
 
 class Server:
     """A running database server; ``url`` makes a fresh database on it."""
+
+    stop_signal = signal.SIGTERM
 
     user = ""
     scheme = ""
@@ -104,7 +107,7 @@ class Server:
         if kill:
             self.process.kill()
         else:
-            self.process.terminate()
+            self.process.send_signal(self.stop_signal)
         self.process.wait(60)
 
     def execute(self, *statements: str) -> list[tuple[object, ...]]:
@@ -131,6 +134,8 @@ class PostgreSQL(Server):
     """A PostgreSQL server."""
 
     user = "postgres"
+    # SIGTERM would wait for every client to go.
+    stop_signal = signal.SIGINT
     scheme = "postgresql"
 
     def initialise(self) -> None:
