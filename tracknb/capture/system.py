@@ -50,7 +50,7 @@ class Sampler:
 def _gpus() -> list[Any]:
     """Return NVIDIA's handles; none without its library or without such a GPU."""
     try:
-        import pynvml  # type: ignore[import-not-found,unused-ignore]
+        import pynvml  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
         pynvml.nvmlInit()
         return [pynvml.nvmlDeviceGetHandleByIndex(number) for number in range(pynvml.nvmlDeviceGetCount())]
