@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 import tracknb
-from tracknb import verbs
 from tracknb.client import close_stores
 from tracknb.errors import FilterError, InvalidValue, NotFound
+from tracknb.looking import finding
+from tracknb.looking.curves import as_live
 from tracknb.verbs import run_verb
 from tracknb.view.experiments import ExperimentList
 from tracknb.view.panel import Panel
@@ -74,7 +75,7 @@ def test_runs_finds_what_its_options_ask_for(client: tracknb.TrackingClient, arg
 
 
 def test_a_limit_cuts_what_is_shown_and_not_what_is_counted(client: tracknb.TrackingClient) -> None:
-    payload = verbs.runs_table(tags="candidate", max_results=1).payload()
+    payload = tracknb.runs_table(tags="candidate", max_results=1).payload()
 
     assert (payload["total"], payload["matched"], payload["data"]["n"]) == (3, 2, 1)
 
@@ -83,7 +84,7 @@ def test_a_limit_cuts_what_is_shown_and_not_what_is_counted(client: tracknb.Trac
 def test_runs_are_found_across_pages(
     client: tracknb.TrackingClient, tags: tuple[str, ...], limit: int, count: int
 ) -> None:
-    runs, _ = verbs._matching(client, ["1"], "", tags=tags, eval_sets=(), owners=(), limit=limit, page=1)
+    runs, _ = finding._matching(client, ["1"], "", tags=tags, eval_sets=(), owners=(), limit=limit, page=1)
 
     assert len(runs) == count
 
@@ -220,7 +221,7 @@ def test_a_run_with_a_long_metric_is_shown_from_its_summaries(store):
     with tracknb.start_run() as run:
         for step in range(20_000):
             tracknb.log_metric("loss", 9.0 if step == 12_345 else step / 1e6, step=step)
-    [live] = [verbs._as_live(tracknb.MlflowClient(), tracknb.get_run(run.info.run_id))]
+    [live] = [as_live(tracknb.MlflowClient(), tracknb.get_run(run.info.run_id))]
 
     series = live.series["loss"]
     assert len(series.x) <= 2_500

@@ -10,21 +10,29 @@ from __future__ import annotations
 
 import difflib
 import functools
-import os
 import re
 import shlex
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec
 
 import click
 
-from tracknb import active, config, fluent, names
-from tracknb.client import TrackingClient, experiment_ids_by_name, no_such_experiment
-from tracknb.entities import ATTEMPT_TAG, ERROR_TAG, Experiment, Run, evaluation_sets
-from tracknb.errors import InvalidValue, NotFound
-from tracknb.live import CURVE_LIMIT, LiveRun
+from tracknb import active, names
+from tracknb.answers import remember
+from tracknb.client import TrackingClient
+from tracknb.entities import Run
+from tracknb.errors import InvalidValue
+from tracknb.looking.curves import as_live, histories, run_ids
+from tracknb.looking.finding import (
+    DEFAULT_LIMIT,
+    as_list,
+    find,
+    in_use,
+    last_runs,
+    named_run,
+    open_client,
+)
+from tracknb.looking.tables import no_such_metric, run_table, trend_view
 from tracknb.transfer import ImportSummary, import_mlflow
 from tracknb.view.base import View
 from tracknb.view.chart import curves_altair
@@ -40,10 +48,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
-# The newest runs that a view is given. What reaches the saved output is thinned further.
-DEFAULT_LIMIT = 10_000
-# Runs are read a page at a time: one page is a handful of statements, whatever its size.
-_PAGE = 1_000
 # More curves than this in one chart cannot be told apart.
 _CHART_RUNS = 20
 
@@ -113,7 +117,8 @@ def verb(name: str) -> Callable[[Callable[Concatenate[TrackingClient, P], View]]
     def register(function: Callable[Concatenate[TrackingClient, P], View]) -> Callable[..., View]:
         @functools.wraps(function)
         def call(*args: Any, store: str | None, **options: Any) -> View:
-            return function(open_client(store), *args, **options)
+            client = open_client(store)
+            return remember(function(client, *args, **options), client)
 
         with_store = click.option("--store", metavar="URI", help="The store to look into, such as runs.db.")(call)
         VERBS.add_command(click.command(name, cls=_VerbCommand)(with_store))
@@ -158,7 +163,7 @@ def _runs(client: TrackingClient, query: str, query_option: str, **chosen: Any) 
     experiment. Without either it is the current experiment, or all of them where none
     was chosen.
     """
-    return _run_table(_find(client, positional=query, query=query_option, **chosen))
+    return run_table(find(client, positional=query, query=query_option, **chosen))
 
 
 @verb("trend")
@@ -166,7 +171,7 @@ def _runs(client: TrackingClient, query: str, query_option: str, **chosen: Any) 
 @_choice_options
 def _trend(client: TrackingClient, query: str, query_option: str, metric: str | None, **chosen: Any) -> Trend:
     """Show how a metric went from run to run, the oldest first."""
-    return _trend_view(_find(client, positional=query, query=query_option, **chosen), metric)
+    return trend_view(find(client, positional=query, query=query_option, **chosen), metric)
 
 
 @verb("df")
@@ -178,15 +183,15 @@ def _df(client: TrackingClient, query: str, query_option: str, order: Sequence[s
     `df = %track df metrics.rmse < 5` has a row a run and MLflow's columns, as
     search_runs gives them.
     """
-    return RunData.of(_find(client, positional=query, query=query_option, order=order, **chosen).runs)
+    return RunData.of(find(client, positional=query, query=query_option, order=order, **chosen).runs)
 
 
 @verb("experiments")
 def _experiments(client: TrackingClient) -> ExperimentList:
     """Show the experiments of the store, with how many runs each holds."""
-    shown = _in_use(client, client.search_experiments(max_results=None))
+    shown = in_use(client, client.search_experiments(max_results=None))
     counts = {item.experiment_id: client.count_runs([item.experiment_id]) for item in shown}
-    return ExperimentList.of(shown, counts=counts, last_runs=_last_runs(client, shown))
+    return ExperimentList.of(shown, counts=counts, last_runs=last_runs(client, shown))
 
 
 @verb("show")
@@ -196,7 +201,7 @@ def _show(client: TrackingClient, run: str) -> Panel:
 
     RUN is a run's id, the beginning of one, its name, or `last` for the newest.
     """
-    return Panel.of([_as_live(client, _named_run(client, run))], now_ms=names.now_ms())
+    return Panel.of([as_live(client, named_run(client, run))], now_ms=names.now_ms())
 
 
 @VERBS.command("import")
@@ -311,16 +316,16 @@ def runs_table(
     ['forest']
     """
     client = active.client()
-    found = _find(
+    found = find(
         client,
         query=query,
-        experiment=_as_list(experiment),
-        tags=_as_list(tags),
-        eval_sets=_as_list(eval_set),
-        owners=_as_list(owner),
+        experiment=as_list(experiment),
+        tags=as_list(tags),
+        eval_sets=as_list(eval_set),
+        owners=as_list(owner),
         limit=max_results,
     )
-    return _run_table(found)
+    return remember(run_table(found), client)
 
 
 def trend(
@@ -343,16 +348,16 @@ def trend(
     NotFound
         No experiment has this name, or no run that was found has this metric.
     """
-    found = _find(
+    found = find(
         active.client(),
         query=query,
-        experiment=_as_list(experiment),
-        tags=_as_list(tags),
-        eval_sets=_as_list(eval_set),
-        owners=_as_list(owner),
+        experiment=as_list(experiment),
+        tags=as_list(tags),
+        eval_sets=as_list(eval_set),
+        owners=as_list(owner),
         limit=max_results,
     )
-    return _trend_view(found, metric)
+    return trend_view(found, metric)
 
 
 def chart(
@@ -396,322 +401,12 @@ def chart(
     """
     client = active.client()
     if runs is None:
-        chosen = _find(client, query=query, experiment=_as_list(experiment), limit=max_runs).runs
+        chosen = find(client, query=query, experiment=as_list(experiment), limit=max_runs).runs
     else:
-        chosen = [client.get_run(run_id) for run_id in dict.fromkeys(_run_ids(runs))][:max_runs]
+        chosen = [client.get_run(run_id) for run_id in dict.fromkeys(run_ids(runs))][:max_runs]
     known = sorted({key for run in chosen for key in run.data.metrics})
-    keys = _as_list(metric) or known
+    keys = as_list(metric) or known
     for key in keys:
         if key not in known:
-            raise _no_such_metric(key, known)
-    return curves_altair(_histories(client, chosen, keys))
-
-
-# -- finding runs ------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """The runs that were asked for, and the words that say what was asked."""
-
-    runs: list[Run]
-    experiments: dict[str, str]
-    title: str
-    query: str
-    total: int
-    matched: int
-
-
-def open_client(store: str | None) -> TrackingClient:
-    """Return the client of a store that was named, or of the current one.
-
-    Raises
-    ------
-    NotFound
-        There is no such file: a typing error must not leave an empty store behind.
-    """
-    if store is None:
-        return active.client()
-    path = config.locate(store).path
-    if path is not None and not os.path.exists(path):
-        raise NotFound(f"There is no store at {path}. Nothing was made. Check the name after --store.")
-    return TrackingClient(store)
-
-
-def _find(
-    client: TrackingClient,
-    *,
-    positional: str = "",
-    query: str = "",
-    experiment: Sequence[str] = (),
-    all_experiments: bool = False,
-    tags: Sequence[str] = (),
-    eval_sets: Sequence[str] = (),
-    owners: Sequence[str] = (),
-    limit: int = DEFAULT_LIMIT,
-    order: Sequence[str] = (),
-) -> _Found:
-    wanted = list(dict.fromkeys(experiment))
-    if positional and client.get_experiment_by_name(positional) is not None:
-        wanted.append(positional)
-    elif positional and not _reads_like_filter(positional):
-        raise no_such_experiment(client, positional)
-    elif positional and query:
-        raise InvalidValue("A filter was given twice, alone and after --query. Join them with 'and' into one.")
-    else:
-        query = positional or query
-    places = _places(client, wanted, all_experiments=all_experiments)
-    ids = list(places)
-    total = client.count_runs(ids)
-    runs, matched = _matching(
-        client, ids, query, tags=tags, eval_sets=eval_sets, owners=owners, limit=limit, order=order
-    )
-    if not (query or tags or eval_sets or owners):
-        matched = total
-    return _Found(
-        runs=runs,
-        experiments=places,
-        title=", ".join(places.values()) if wanted or len(places) == 1 else "all experiments",
-        query=_as_asked(query, tags, eval_sets, owners),
-        total=total,
-        matched=matched,
-    )
-
-
-def _reads_like_filter(text: str) -> bool:
-    """Say whether a text is meant as a filter; what is not was meant as a name."""
-    return re.search(r"[=<>!`\"']|\b(and|like|ilike|in|is)\b", text, re.IGNORECASE) is not None or "." in text
-
-
-def _places(client: TrackingClient, wanted: Sequence[str], *, all_experiments: bool) -> dict[str, str]:
-    """Return the experiments to look into, as names by id."""
-    if wanted and all_experiments:
-        raise InvalidValue("--experiment and --all-experiments exclude each other. Leave one out.")
-    if wanted:
-        return dict(zip(experiment_ids_by_name(client, wanted), wanted, strict=True))
-    current = None if all_experiments else _current_experiment(client)
-    found = [current] if current is not None else _in_use(client, client.search_experiments(max_results=None))
-    return {item.experiment_id: item.name for item in found}
-
-
-def _in_use(client: TrackingClient, experiments: Sequence[Experiment]) -> list[Experiment]:
-    """Return experiments without ``Default``, which every store begins with, while it is empty."""
-    others = [item for item in experiments if item.experiment_id != "0"]
-    return others if others and client.count_runs(["0"]) == 0 else list(experiments)
-
-
-def _current_experiment(client: TrackingClient) -> Experiment | None:
-    """Return the experiment that this process works in; None where it chose none."""
-    if client.tracking_uri != active.client().tracking_uri:
-        return None
-    chosen = active.current_experiment_id()
-    if chosen != "0":
-        return client.get_experiment(chosen)
-    # `%%track_run --experiment` holds for its cell only; whoever looks next means what ran last.
-    last = fluent.last_experiment_id()
-    try:
-        return client.get_experiment(last) if last is not None else None
-    except NotFound:
-        return None
-
-
-def _matching(
-    client: TrackingClient,
-    ids: Sequence[str],
-    query: str,
-    *,
-    tags: Sequence[str],
-    eval_sets: Sequence[str],
-    owners: Sequence[str],
-    limit: int,
-    order: Sequence[str] = (),
-    page: int = _PAGE,
-) -> tuple[list[Run], int]:
-    """Return the newest runs that match, or the first in an order, and how many match in all.
-
-    Tags, evaluation sets and owners are looked at here and not in the filter: each means
-    "any of them", and stays apart from what the user wrote.
-    """
-    found: list[Run] = []
-    matched = 0
-    everything = not (query or tags or eval_sets or owners)
-    token: str | None = None
-    while True:
-        size = min(page, limit) if everything else page
-        runs = client.search_runs(ids, query, max_results=size, order_by=order, page_token=token)
-        for run in runs:
-            of_owner = not owners or run.info.user_id in owners
-            if of_owner and _has_any_tag(run, tags) and _is_of_any_set(run, eval_sets):
-                matched += 1
-                if len(found) < limit:
-                    found.append(run)
-        token = runs.token
-        if token is None or (everything and len(found) >= limit):
-            return found, matched
-
-
-def _has_any_tag(run: Run, wanted: Sequence[str]) -> bool:
-    if not wanted:
-        return True
-    for text in wanted:
-        key, sign, value = text.partition("=")
-        if sign and run.data.tags.get(key) == value:
-            return True
-        # A bare value looks at the user's own tags only: `--tag adam` means no user name.
-        own = (tag for name, tag in run.data.tags.items() if not name.startswith(("mlflow.", "tracknb.")))
-        if text in own:
-            return True
-    return False
-
-
-def _is_of_any_set(run: Run, wanted: Sequence[str]) -> bool:
-    return not wanted or not set(wanted).isdisjoint(evaluation_sets(run.data.tags))
-
-
-def _as_asked(query: str, tags: Sequence[str], eval_sets: Sequence[str], owners: Sequence[str]) -> str:
-    """Return the whole question as one line, for the head of the view."""
-    parts = [query] if query else []
-    parts += [f"tag {' or '.join(tags)}"] if tags else []
-    parts += [f"evaluation set {' or '.join(eval_sets)}"] if eval_sets else []
-    parts += [f"by {' or '.join(owners)}"] if owners else []
-    return " · ".join(parts)
-
-
-def _named_run(client: TrackingClient, text: str) -> Run:
-    """Return the run that an id, the beginning of one, a name or ``last`` means."""
-    if re.fullmatch(r"[0-9a-f]{32}", text):
-        return client.get_run(text)
-    places = _places(client, (), all_experiments=True)
-    if text == "last":
-        for run in _all_runs(client, places, page=1):
-            return run
-        raise NotFound("There is no run to show yet. Track a cell with: %%track_run --experiment my-experiment")
-    seen: list[str] = []
-    beginning: list[Run] = []
-    for run in _all_runs(client, places):
-        if run.info.run_name == text:
-            return run
-        if len(text) >= 4 and run.info.run_id.startswith(text):
-            beginning.append(run)
-        seen.append(run.info.run_name)
-    if len(beginning) == 1:
-        return beginning[0]
-    if beginning:
-        raise InvalidValue(f"{len(beginning)} runs have an id that begins with '{text}'. Write more of it.")
-    near = difflib.get_close_matches(text, seen, n=1)
-    hint = f" Did you mean '{near[0]}'?" if near else " A run is named by its id, the beginning of one, or its name."
-    raise NotFound(f"No run is called '{text}', and no run's id begins so.{hint}")
-
-
-def _all_runs(client: TrackingClient, places: Iterable[str], page: int = _PAGE) -> Iterator[Run]:
-    """Give every run, the newest first, reading pages only as they are needed."""
-    token: str | None = None
-    while True:
-        found = client.search_runs(list(places), max_results=page, page_token=token)
-        yield from found
-        token = found.token
-        if token is None:
-            return
-
-
-def _last_runs(client: TrackingClient, experiments: Iterable[Experiment]) -> dict[str, int]:
-    """Return when the newest run of each experiment started; one without runs is left out."""
-    newest = {}
-    for item in experiments:
-        for run in client.search_runs([item.experiment_id], max_results=1):
-            newest[item.experiment_id] = run.info.start_time
-    return newest
-
-
-# -- building views ----------------------------------------------------------------
-
-
-def _run_table(found: _Found) -> RunTable:
-    return RunTable.of(
-        found.runs,
-        experiments=found.experiments,
-        title=found.title,
-        query=found.query,
-        total=found.total,
-        matched=found.matched,
-        now_ms=names.now_ms(),
-    )
-
-
-def _trend_view(found: _Found, metric: str | None) -> Trend:
-    known = sorted({key for run in found.runs for key in run.data.metrics})
-    if metric is not None and found.runs and metric not in known:
-        raise _no_such_metric(metric, known)
-    return Trend.of(
-        found.runs,
-        experiments=found.experiments,
-        title=found.title,
-        query=found.query,
-        total=found.total,
-        matched=found.matched,
-        now_ms=names.now_ms(),
-        metric=metric,
-    )
-
-
-def _no_such_metric(metric: str, known: Sequence[str]) -> NotFound:
-    near = difflib.get_close_matches(metric, known, n=1)
-    if near:
-        hint = f"Did you mean '{near[0]}'?"
-    elif known:
-        hint = f"They have: {', '.join(known[:8])}."
-    else:
-        hint = "They have no metric at all."
-    return NotFound(f"None of these runs has a metric '{metric}'. {hint}")
-
-
-def _as_live(client: TrackingClient, run: Run) -> LiveRun:
-    """Return a stored run in the form that the panel draws."""
-    attempt = run.data.tags.get(ATTEMPT_TAG, "")
-    return LiveRun(
-        run_id=run.info.run_id,
-        name=run.info.run_name,
-        experiment=client.get_experiment(run.info.experiment_id).name,
-        status=run.info.status,
-        start_time=run.info.start_time,
-        end_time=run.info.end_time,
-        params=dict(run.data.params),
-        tags=dict(run.data.tags),
-        error=run.data.tags.get(ERROR_TAG),
-        series=client.live_series(run.info.run_id),
-        attempt=int(attempt) if attempt.isdecimal() else None,
-    )
-
-
-def _histories(
-    client: TrackingClient, runs: Sequence[Run], keys: Sequence[str]
-) -> dict[str, dict[str, tuple[list[int], list[float]]]]:
-    """Return the points of each metric by run; runs that share a name are told apart by their ids."""
-    shared = Counter(run.info.run_name for run in runs)
-    histories = {}
-    for run in runs:
-        name = run.info.run_name
-        curves = {}
-        for key in keys:
-            if key in run.data.metrics:
-                steps, _, values = client.metric_curve(run.info.run_id, key, CURVE_LIMIT)
-                curves[key] = (steps, values)
-        histories[name if shared[name] == 1 else f"{name} {run.info.run_id[:6]}"] = curves
-    return histories
-
-
-def _as_list(value: str | Sequence[str] | None) -> list[str]:
-    if value is None:
-        return []
-    return [value] if isinstance(value, str) else list(value)
-
-
-def _run_ids(runs: Any) -> list[str]:
-    """Return the run ids that a caller of `chart` means, in order."""
-    if isinstance(runs, RunTable):
-        return [run.info.run_id for run in runs.runs]
-    if hasattr(runs, "columns"):
-        return [str(run_id) for run_id in runs["run_id"]]
-    if isinstance(runs, str) or hasattr(runs, "info"):
-        runs = [runs]
-    return [item if isinstance(item, str) else item.info.run_id for item in runs]
+            raise no_such_metric(key, known)
+    return curves_altair(histories(client, chosen, keys))

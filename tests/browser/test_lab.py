@@ -153,6 +153,24 @@ def saved(lab):
     return name
 
 
+def test_a_run_opens_from_the_table_while_a_cell_runs(lab, lab_page):
+    """The page asks over a subshell, so the kernel answers beside the running cell."""
+    busy = "end = time.time() + 12\nwhile time.time() < end:\n    pass"
+    lab_page.open(lab.write("ask.ipynb", [new_store("ask") + "\n" + FIVE, "table = tracknb.runs_table()\ntable", busy]))
+    lab_page.run_all()
+    table = lab_page.output(1)
+    table.get_by_role("grid").wait_for(timeout=40_000)
+    table.get_by_role("button", name="c", exact=True).click()
+
+    table.get_by_role("button", name="Back").wait_for(timeout=8_000)
+    assert lab_page.is_busy(2)
+    assert "0.3" in table.inner_text()
+
+    lab_page.page.keyboard.press("Escape")
+    assert table.get_by_role("grid").is_visible()
+    assert lab_page.errors == []
+
+
 def test_a_saved_notebook_works_without_a_kernel_and_untrusted(lab, lab_page, saved):
     lab_page.open(saved)
     # The dialog that asks for a kernel: none, please.

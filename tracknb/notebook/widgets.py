@@ -1,4 +1,7 @@
-"""The widget that draws a view, and the line on which a view hears what is ticked in it.
+"""The widget that draws a view, and the line on which a page tells what is ticked and asks for more.
+
+In JupyterLab 4.4 and newer with ipykernel 7 the line runs over a subshell, so a question is
+answered by another thread while a cell runs; elsewhere it waits for the cell.
 
 Imported only where a widget is shown: anywidget and ipywidgets cost half a second.
 """
@@ -8,6 +11,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tracknb import answers
+from tracknb.errors import TracknbError
 from tracknb.view.base import view_by_id
 
 if TYPE_CHECKING:
@@ -62,7 +67,23 @@ def _opened(comm: Any, message: Any) -> None:
 
     @comm.on_msg  # type: ignore[untyped-decorator]
     def told(message: Any) -> None:
-        select(view_id, _data_of(message).get("selected"))
+        data = _data_of(message)
+        if "selected" in data:
+            select(view_id, data["selected"])
+        if isinstance(data.get("question"), dict):
+            _reply(comm, data.get("id"), data["question"], view_id)
+
+
+def _reply(comm: Any, number: Any, asked: dict[str, Any], view_id: Any) -> None:
+    """Answer a question of the page; what goes wrong is told there, and never in the user's cell."""
+    try:
+        found = answers.answer(asked, view_id if isinstance(view_id, str) else None)
+    except TracknbError as problem:
+        comm.send({"id": number, "error": str(problem)})
+    except Exception as problem:
+        comm.send({"id": number, "error": f"tracknb could not answer this. {type(problem).__name__}: {problem}"})
+    else:
+        comm.send({"id": number, "answer": found.content}, buffers=list(found.buffers))
 
 
 def _data_of(message: Any) -> dict[str, Any]:

@@ -52,6 +52,49 @@ export function statusMark(status: string): SVGSVGElement {
   return svg;
 }
 
+/** 16 × 16 outlines; drawn, because an icon font would have to be loaded. */
+const ICONS = {
+  star: 'M8 1.8l1.9 4 4.3.6-3.1 3 .8 4.4L8 11.7l-3.9 2.1.8-4.4-3.1-3 4.3-.6Z',
+  pin: 'M5.5 2h5M6.5 2v4.5L4.5 9v1h7V9l-2-2.5V2M8 10v4.5',
+  archive: 'M2 3h12v3H2ZM3 6v7.5h10V6M6.5 8.5h3',
+  close: 'M4 4l8 8M12 4l-8 8',
+  plus: 'M8 3v10M3 8h10',
+  pencil: 'M3 13l.7-3L11 2.7l2.3 2.3L6 12.3ZM9.5 4.2l2.3 2.3',
+  down: 'M4 6l4 4 4-4',
+  right: 'M6 4l4 4-4 4',
+  download: 'M8 2v8M4.5 7L8 10.5 11.5 7M2.5 13.5h11',
+  copy: 'M5.5 5.5h8v8h-8ZM10.5 5.5v-3h-8v8h3',
+  folder: 'M1.5 4V13h13V5H8L6.5 3h-5Z',
+  file: 'M3.5 1.5h6l3 3v10h-9ZM9.5 1.5v3h3'
+} as const;
+export type IconName = keyof typeof ICONS;
+
+/** An icon in the colour of the text; `filled` where a state is on. */
+export function icon(name: IconName, filled = false): SVGSVGElement {
+  const space = 'http://www.w3.org/2000/svg';
+  const svg = document.createElementNS(space, 'svg');
+  const path = document.createElementNS(space, 'path');
+  svg.setAttribute('class', filled ? 'tnb-icon tnb-filled' : 'tnb-icon');
+  svg.setAttribute('viewBox', '0 0 16 16');
+  svg.setAttribute('aria-hidden', 'true');
+  path.setAttribute('d', ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+
+/** A button that shows an icon only; `label` is its name for those who hear it, and its hint. */
+export function iconButton(
+  name: IconName,
+  label: string,
+  onClick: () => void,
+  attributes: Record<string, string> = {},
+  filled = false
+): HTMLButtonElement {
+  const element = button('', onClick, { class: 'tnb-iconbutton', 'aria-label': label, title: label, ...attributes });
+  element.append(icon(name, filled));
+  return element;
+}
+
 let counter = 0;
 
 /** An id that no other view on the page has. */

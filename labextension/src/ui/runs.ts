@@ -6,7 +6,7 @@ import { filterRows, initialFilter, isFiltered, searchIndex, toggle } from './fi
 import { countText, toCsv } from './format';
 import { createGrid } from './grid';
 import { makeRoot, runColor } from './theme';
-import type { Callbacks, RunsPayload, View } from './types';
+import type { Host, RunsPayload, View } from './types';
 
 /** More chips than this make the filter bar longer than the table; the rest is in the cells. */
 const CHIPS_IN_BAR = 30;
@@ -36,7 +36,7 @@ function frequent(codes: number[][], size: number): number[] {
   return counts.map((_, code) => code).sort((a, b) => counts[b] - counts[a] || a - b);
 }
 
-export function runsView(payload: RunsPayload, callbacks: Callbacks = {}): View {
+export function runsView(payload: RunsPayload, host: Host = {}): View {
   const root = makeRoot();
   const { data } = payload;
   root.element.append(
@@ -199,7 +199,8 @@ export function runsView(payload: RunsPayload, callbacks: Callbacks = {}): View 
     if (column.kind === 'name') {
       const swatch = h('span', { class: 'tnb-swatch' });
       swatch.style.background = runColor(data.color[row]);
-      cell.append(swatch, h('span', { class: 'tnb-t' }, text));
+      const open = button(text, () => host.open?.({ page: 'run', id: data.id[row] }), { class: 'tnb-link tnb-t', tabindex: '-1' });
+      cell.append(swatch, open);
       const attempt = data.attempt?.[row];
       if (attempt && attempt > 1) {
         cell.append(h('span', { class: 'tnb-quiet' }, `#${attempt}`));
@@ -217,7 +218,7 @@ export function runsView(payload: RunsPayload, callbacks: Callbacks = {}): View 
   function tellSelection(): void {
     grid.refresh();
     drawCount();
-    callbacks.onSelect?.([...selected].sort((a, b) => a - b).map(row => data.id[row]));
+    host.onSelect?.([...selected].sort((a, b) => a - b).map(row => data.id[row]));
   }
 
   const grid = createGrid({

@@ -62,6 +62,11 @@ const CSS = `
 .tracknb-view .tnb-mark[data-status=FAILED] { color: var(--tnb-bad); stroke-width: 2; fill: none; }
 .tracknb-view .tnb-mark[data-status=RUNNING] { color: var(--tnb-busy); }
 .tracknb-view .tnb-mark[data-status=SCHEDULED] { fill: none; }
+.tracknb-view .tnb-icon { width: 16px; height: 16px; flex: none; display: block; fill: none; stroke: currentColor; stroke-width: 1.3; stroke-linejoin: round; stroke-linecap: round; }
+.tracknb-view .tnb-icon.tnb-filled { fill: currentColor; }
+.tracknb-view button.tnb-iconbutton { padding: 0 3px; border-color: transparent; background: none; flex: none; }
+.tracknb-view button.tnb-link { padding: 0; height: auto; border: 0; background: none; color: inherit; overflow: hidden; text-overflow: ellipsis; text-align: left; }
+.tracknb-view button.tnb-link:hover { text-decoration: underline; background: none; }
 .tracknb-view .tnb-swatch { display: inline-block; width: 8px; height: 8px; flex: none; border-radius: 1px; }
 .tracknb-view .tnb-grid { position: relative; overflow: auto; border: 1px solid var(--tnb-line); background: var(--tnb-bg); contain: content; }
 .tracknb-view .tnb-head { position: sticky; top: 0; z-index: 3; display: flex; height: 28px; background: var(--tnb-bg2); border-bottom: 1px solid var(--tnb-line2); }
@@ -132,14 +137,14 @@ export function isDark(): boolean {
   return window.matchMedia?.('(prefers-color-scheme: dark)').matches ?? false;
 }
 
-/** The root of a view: styles, no notebook shortcuts inside, and the theme followed. */
-export function makeRoot(onTheme: () => void = () => undefined): { element: HTMLElement; destroy(): void } {
+/** The root of a view: styles, a view's own among them, no notebook shortcuts inside, and the theme followed. */
+export function makeRoot(onTheme: () => void = () => undefined, css = ''): { element: HTMLElement; destroy(): void } {
   const element = document.createElement('div');
   element.className = 'tracknb-view';
   element.setAttribute('data-lm-suppress-shortcuts', 'true');
   // The styles travel with the view, so that it looks the same inside a shadow root.
   const style = document.createElement('style');
-  style.textContent = UPLOT_CSS + CSS;
+  style.textContent = UPLOT_CSS + CSS + css;
   element.append(style);
   const apply = () => element.classList.toggle('tnb-dark', isDark());
   apply();

@@ -5,7 +5,7 @@ import { countText, formatNumber, formatTime, fullNumber, toNumber } from './for
 import { axes, followWidth, padded, spread, uPlot } from './plot';
 import { emptyState } from './runs';
 import { makeRoot, runColor } from './theme';
-import type { Callbacks, TrendPayload, View } from './types';
+import type { Host, TrendPayload, View } from './types';
 
 const HEIGHT = 248;
 
@@ -29,7 +29,7 @@ export function trendPoints(payload: TrendPayload, rows: number[], metric: strin
   return points.sort((a, b) => a.time - b.time || b.row - a.row);
 }
 
-export function trendView(payload: TrendPayload, callbacks: Callbacks = {}): View {
+export function trendView(payload: TrendPayload, host: Host = {}): View {
   const { data } = payload;
   let plot: uPlot | undefined;
   const root = makeRoot(() => plot?.redraw(false, true));
@@ -71,8 +71,8 @@ export function trendView(payload: TrendPayload, callbacks: Callbacks = {}): Vie
   });
   const chips = h('div', { class: 'tnb-chips', role: 'group', 'aria-label': 'Evaluation Set' });
   const count = h('span', { class: 'tnb-quiet tnb-num', role: 'status' });
-  const host = h('div', { class: 'tnb-plot', tabindex: '0', role: 'img' });
-  host.style.minHeight = `${HEIGHT}px`;
+  const plotBox = h('div', { class: 'tnb-plot', tabindex: '0', role: 'img' });
+  plotBox.style.minHeight = `${HEIGHT}px`;
   const tip = h('div', { class: 'tnb-tip', hidden: '' });
   const spoken = h('div', { class: 'tnb-sr', 'aria-live': 'polite' });
   const nothing = h('div', { class: 'tnb-empty', hidden: '' }, 'These runs have no numeric metric to draw.');
@@ -105,14 +105,14 @@ export function trendView(payload: TrendPayload, callbacks: Callbacks = {}): Vie
     const left = plot.valToPos(time / 1000, 'x') + plot.bbox.left / ratio;
     const top = plot.valToPos(value, 'y') + plot.bbox.top / ratio;
     const { offsetWidth, offsetHeight } = tip;
-    tip.style.left = `${left + 12 + offsetWidth > host.clientWidth ? Math.max(0, left - 12 - offsetWidth) : left + 12}px`;
+    tip.style.left = `${left + 12 + offsetWidth > plotBox.clientWidth ? Math.max(0, left - 12 - offsetWidth) : left + 12}px`;
     tip.style.top = `${Math.max(0, Math.min(top - offsetHeight / 2, HEIGHT - offsetHeight))}px`;
     if (announce) {
       setText(spoken, [`${metric} ${formatNumber(value)}`, ...lines].join(', '));
     }
   }
 
-  host.addEventListener('keydown', event => {
+  plotBox.addEventListener('keydown', event => {
     const steps: Record<string, number> = {
       ArrowRight: current + 1,
       ArrowLeft: current < 0 ? points.length - 1 : current - 1,
@@ -133,7 +133,7 @@ export function trendView(payload: TrendPayload, callbacks: Callbacks = {}): Vie
     event.preventDefault();
     event.stopPropagation();
   });
-  host.addEventListener('blur', () => showTip(-1, false));
+  plotBox.addEventListener('blur', () => showTip(-1, false));
 
   function draw(): void {
     const rows = rowsShown();
@@ -154,8 +154,8 @@ export function trendView(payload: TrendPayload, callbacks: Callbacks = {}): Vie
     points = metric === null ? [] : trendPoints(payload, rows, metric);
     setText(count, countText(points.length, Math.max(payload.total, data.n)));
     nothing.hidden = points.length > 0;
-    host.hidden = points.length === 0;
-    host.setAttribute(
+    plotBox.hidden = points.length === 0;
+    plotBox.setAttribute(
       'aria-label',
       `${metric ?? 'No metric'} of ${points.length} runs over their start time. Arrow keys move from run to run.`
     );
@@ -168,7 +168,7 @@ export function trendView(payload: TrendPayload, callbacks: Callbacks = {}): Vie
     }
     plot = new uPlot(
       {
-        width: host.clientWidth || 640,
+        width: plotBox.clientWidth || 640,
         height: HEIGHT,
         legend: { show: false },
         padding: [12, 16, 0, 28],
@@ -187,7 +187,7 @@ export function trendView(payload: TrendPayload, callbacks: Callbacks = {}): Vie
           draw: [drawDots],
           setCursor: [
             (self: uPlot) => {
-              if (host.matches(':hover')) {
+              if (plotBox.matches(':hover')) {
                 showTip(self.cursor.idx ?? -1, false);
               }
             }
@@ -195,9 +195,9 @@ export function trendView(payload: TrendPayload, callbacks: Callbacks = {}): Vie
         }
       },
       [points.map(point => point.time / 1000), points.map(point => point.value)],
-      host
+      plotBox
     );
-    host.append(tip);
+    plotBox.append(tip);
   }
 
   /** Each run in its own colour, which uPlot's own points cannot have. */
@@ -215,21 +215,21 @@ export function trendView(payload: TrendPayload, callbacks: Callbacks = {}): Vie
     ctx.restore();
   }
 
-  host.addEventListener('click', () => {
+  plotBox.addEventListener('click', () => {
     if (current >= 0 && points[current]) {
-      callbacks.onSelect?.([data.id[points[current].row]]);
+      host.onSelect?.([data.id[points[current].row]]);
     }
   });
 
   root.element.append(
     h('div', { class: 'tnb-bar' }, h('label', {}, 'Metric', select), chips, count),
-    host,
+    plotBox,
     spoken,
     nothing,
     h('div', { class: 'tnb-quiet' }, payload.note)
   );
   draw();
-  const stop = followWidth(host, width => {
+  const stop = followWidth(plotBox, width => {
     plot?.setSize({ width, height: HEIGHT });
     showTip(-1, false);
   });

@@ -104,9 +104,32 @@ export interface PointsMessage {
 
 export type Payload = RunsPayload | TrendPayload | PanelPayload;
 
-/** What a view tells its surroundings. */
-export interface Callbacks {
+/** What a view asks of the kernel; `ask` names the question. */
+export interface Question {
+  ask: string;
+  [key: string]: unknown;
+}
+
+/** What the kernel answers; big data stand in `buffers`. */
+export interface Answer {
+  [key: string]: unknown;
+  buffers: DataView[];
+}
+
+/** Another page to look at. */
+export type Target =
+  | { page: 'run'; id: string }
+  | { page: 'runs'; experiment: string | null }
+  | { page: 'trend'; experiment: string | null; metric?: string }
+  | { page: 'compare'; ids: string[] };
+
+/** What surrounds a view: who hears it, and who it may ask. All of it may be missing in a saved notebook. */
+export interface Host {
   onSelect?(ids: string[]): void;
+  /** Ask the kernel; fails with a sentence for people. Missing where there is no kernel. */
+  ask?(question: Question): Promise<Answer>;
+  /** Show another page; `known` is what the saved output knows of it, for when no kernel answers. */
+  open?(target: Target, known?: Payload): void;
   /** A kernel may still send points. */
   live?: boolean;
 }

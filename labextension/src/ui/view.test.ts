@@ -16,11 +16,45 @@ it('shows names as text and tells the selection', () => {
   document.body.append(view.element);
   expect(view.element.querySelector('img, script')).toBeNull();
   expect(view.element.textContent).toContain('<img src=x onerror=alert(1)>');
-  expect(view.element.getAttribute('data-lm-suppress-shortcuts')).toBe('true');
+  expect(view.element.querySelector('.tracknb-view')!.getAttribute('data-lm-suppress-shortcuts')).toBe('true');
   view.element.querySelectorAll<HTMLInputElement>('.tnb-row input')[1].click();
   expect(onSelect).toHaveBeenCalledWith(['b']);
   view.destroy();
   expect(document.querySelector('.tracknb-view')).toBeNull();
+});
+
+it('opens a page over the view, and Back leads to the view as it was', async () => {
+  const asked: unknown[] = [];
+  const view = createView(payload(), {
+    ask: async question => {
+      asked.push(question);
+      return { version: 2, kind: 'run', text: 'the page of a run', buffers: [] };
+    }
+  });
+  document.body.append(view.element);
+  const table = view.element.querySelector<HTMLElement>('.tracknb-view')!;
+  view.element.querySelector<HTMLElement>('[data-chip="tags:0"]')!.click();
+
+  view.element.querySelector<HTMLElement>('.tnb-row .tnb-link')!.click();
+  await vi.waitFor(() => expect(view.element.textContent).toContain('the page of a run'));
+
+  expect(asked).toEqual([{ ask: 'run', id: 'a' }]);
+  expect(table.hidden).toBe(true);
+  view.element.querySelector<HTMLElement>('.tnb-back')!.click();
+  expect(view.element.textContent).not.toContain('the page of a run');
+  expect(table.hidden).toBe(false);
+  expect(view.element.querySelector('[role=status]')!.textContent).toBe('2 of 4 runs');
+  view.destroy();
+});
+
+it('says in words why a page cannot be shown', async () => {
+  const view = createView(payload(), { ask: () => Promise.reject(new Error('The kernel is busy.')) });
+  document.body.append(view.element);
+
+  view.element.querySelector<HTMLElement>('.tnb-row .tnb-link')!.click();
+
+  await vi.waitFor(() => expect(view.element.querySelector('[role=alert]')?.textContent).toBe('The kernel is busy.'));
+  view.destroy();
 });
 
 it('filters by chip and clears', () => {

@@ -1,11 +1,12 @@
 /** A payload to the view that it asks for. */
 
 import { h } from './dom';
+import { withPages } from './pages';
 import { panelView } from './panel';
 import { runsView } from './runs';
 import { makeRoot } from './theme';
 import { trendView } from './trend';
-import { VERSION, type Callbacks, type Payload, type View } from './types';
+import { VERSION, type Host, type Payload, type View } from './types';
 
 /** The text form: for payloads that a newer tracknb has written, or that are damaged. */
 function textView(text: string): View {
@@ -14,7 +15,12 @@ function textView(text: string): View {
   return { element: root.element, destroy: root.destroy };
 }
 
-export function createView(payload: unknown, callbacks: Callbacks = {}): View {
+/** A payload to the view that it asks for; pages that it opens lie on top of it. */
+export function createView(payload: unknown, host: Host = {}): View {
+  return host.open ? makeView(payload, host) : withPages(host, own => makeView(payload, own), makeView);
+}
+
+function makeView(payload: unknown, host: Host): View {
   const fields = (payload ?? {}) as Partial<Payload>;
   const text = typeof fields.text === 'string' ? fields.text : '';
   if (typeof fields.version !== 'number' || fields.version > VERSION) {
@@ -23,11 +29,11 @@ export function createView(payload: unknown, callbacks: Callbacks = {}): View {
   try {
     switch (fields.kind) {
       case 'runs':
-        return runsView(payload as never, callbacks);
+        return runsView(payload as never, host);
       case 'trend':
-        return trendView(payload as never, callbacks);
+        return trendView(payload as never, host);
       case 'panel':
-        return panelView(payload as never, { live: callbacks.live });
+        return panelView(payload as never, { live: host.live });
       default:
         return textView(text || 'This tracknb does not know this kind of output.');
     }

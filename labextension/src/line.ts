@@ -1,0 +1,166 @@
+/**
+ * A line to the kernel of a document, on which a view tells what is ticked and asks for more.
+ *
+ * JupyterLab sends a comm's messages over a subshell where the kernel has them (ipykernel 7),
+ * so they are read while a cell runs. The comm itself must be opened there too: opened over
+ * the main shell it is unknown to the subshell until the cell ends, and messages are lost.
+ */
+
+import type { Answer, Question } from './ui/types';
+
+const TARGET = 'tracknb.view';
+/** A kernel that has not answered by then is told of as busy; its answer is still taken. */
+const PATIENCE = 20_000;
+/** How long to wait for a subshell before the comm is opened without. */
+const SUBSHELL = 3_000;
+
+/** The parts of JupyterLab's kernel connection that are used here; the same in Notebook 7. */
+export interface KernelLike {
+  id?: string;
+  supportsSubshells?: boolean;
+  info?: Promise<unknown>;
+  createComm(target: string): CommLike;
+}
+
+interface CommLike {
+  open(data: unknown): { done?: Promise<unknown> };
+  send(data: unknown): { done?: Promise<unknown> };
+  isDisposed?: boolean;
+  subshellStarted?: Promise<void>;
+  onMsg?: unknown;
+  onClose?: unknown;
+  dispose?(): void;
+}
+
+interface Message {
+  content: { data: { id?: number; answer?: Record<string, unknown>; error?: string; push?: unknown } };
+  buffers?: (ArrayBuffer | ArrayBufferView)[];
+}
+
+interface Waiting {
+  resolve(answer: Answer): void;
+  reject(problem: Error): void;
+  timer: number;
+}
+
+export class KernelLine {
+  /** What the kernel sends without being asked. */
+  onPush: ((message: unknown) => void) | undefined;
+
+  constructor(
+    private readonly view: unknown,
+    private readonly findKernel: () => KernelLike | undefined
+  ) {}
+
+  /** Whether there is a kernel now. */
+  get isThere(): boolean {
+    return this.findKernel() !== undefined;
+  }
+
+  /** Tell the kernel something; without a kernel there is nobody to tell. */
+  tell(data: unknown): void {
+    this.connect().then(
+      comm => this.settle(comm.send(data)),
+      () => undefined
+    );
+  }
+
+  /** Ask the kernel; fails with a sentence for people. */
+  async ask(question: Question): Promise<Answer> {
+    const comm = await this.connect();
+    const id = (this.count += 1);
+    return new Promise<Answer>((resolve, reject) => {
+      const timer = window.setTimeout(() => {
+        this.waiting.delete(id);
+        reject(new Error('The kernel is busy and does not answer. Try again when the cell has ended.'));
+      }, PATIENCE);
+      this.waiting.set(id, { resolve, reject, timer });
+      this.settle(comm.send({ id, question }));
+    });
+  }
+
+  dispose(): void {
+    this.fail('This view was closed.');
+    this.comm?.dispose?.();
+    this.comm = undefined;
+    this.opening = undefined;
+  }
+
+  private connect(): Promise<CommLike> {
+    const kernel = this.findKernel();
+    if (!kernel) {
+      return Promise.reject(new Error('No kernel is running. Start one and run %load_ext tracknb to see more.'));
+    }
+    if (!this.opening || this.kernel !== kernel || this.comm?.isDisposed) {
+      this.kernel = kernel;
+      this.opening = this.open(kernel);
+      this.opening.catch(() => (this.opening = undefined));
+    }
+    return this.opening;
+  }
+
+  private async open(kernel: KernelLike): Promise<CommLike> {
+    const comm = kernel.createComm(TARGET);
+    this.comm = comm;
+    await Promise.race([kernel.info, after(SUBSHELL)]);
+    if (kernel.supportsSubshells && comm.subshellStarted) {
+      await Promise.race([comm.subshellStarted, after(SUBSHELL)]);
+    }
+    comm.onMsg = (message: Message) => this.heard(message);
+    comm.onClose = () => {
+      if (this.comm === comm) {
+        this.comm = this.opening = undefined;
+        this.fail('The kernel does not know tracknb. Run %load_ext tracknb in it.');
+      }
+    };
+    this.settle(comm.open({ view: this.view }));
+    return comm;
+  }
+
+  private heard(message: Message): void {
+    const { id, answer, error, push } = message.content.data;
+    if (push !== undefined) {
+      this.onPush?.(push);
+    }
+    const waiting = id === undefined ? undefined : this.waiting.get(id);
+    if (!waiting) {
+      return;
+    }
+    this.waiting.delete(id!);
+    clearTimeout(waiting.timer);
+    if (error !== undefined) {
+      waiting.reject(new Error(error));
+    } else {
+      waiting.resolve({ ...answer, buffers: (message.buffers ?? []).map(asView) });
+    }
+  }
+
+  private fail(problem: string): void {
+    for (const waiting of this.waiting.values()) {
+      clearTimeout(waiting.timer);
+      waiting.reject(new Error(problem));
+    }
+    this.waiting.clear();
+  }
+
+  /** Comm calls answer with futures whose failure must not reach the console as unhandled. */
+  private settle(future: { done?: Promise<unknown> } | undefined): void {
+    future?.done?.catch?.(() => {
+      // A kernel that is dead, restarting or of another language.
+      this.comm = this.opening = undefined;
+      this.fail('The kernel was restarted or is gone.');
+    });
+  }
+
+  private comm: CommLike | undefined;
+  private kernel: KernelLike | undefined;
+  private opening: Promise<CommLike> | undefined;
+  private count = 0;
+  private readonly waiting = new Map<number, Waiting>();
+}
+
+const after = (ms: number) => new Promise<void>(resolve => setTimeout(resolve, ms));
+
+function asView(buffer: ArrayBuffer | ArrayBufferView): DataView {
+  return buffer instanceof ArrayBuffer ? new DataView(buffer) : new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+}

@@ -1,0 +1,240 @@
+"""Which runs a question means: experiments, filters, tags, owners, and a run by its name."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from tracknb import active, config, fluent
+from tracknb.client import TrackingClient, experiment_ids_by_name, no_such_experiment
+from tracknb.entities import Experiment, Run, evaluation_sets
+from tracknb.errors import InvalidValue, NotFound
+
+# The newest runs that a view is given. What reaches the saved output is thinned further.
+DEFAULT_LIMIT = 10_000
+# Runs are read a page at a time: one page is a handful of statements, whatever its size.
+_PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The runs that were asked for, and the words that say what was asked."""
+
+    runs: list[Run]
+    experiments: dict[str, str]
+    title: str
+    query: str
+    total: int
+    matched: int
+
+
+def open_client(store: str | None) -> TrackingClient:
+    """Return the client of a store that was named, or of the current one.
+
+    Raises
+    ------
+    NotFound
+        There is no such file: a typing error must not leave an empty store behind.
+    """
+    if store is None:
+        return active.client()
+    path = config.locate(store).path
+    if path is not None and not os.path.exists(path):
+        raise NotFound(f"There is no store at {path}. Nothing was made. Check the name after --store.")
+    return TrackingClient(store)
+
+
+def find(
+    client: TrackingClient,
+    *,
+    positional: str = "",
+    query: str = "",
+    experiment: Sequence[str] = (),
+    all_experiments: bool = False,
+    tags: Sequence[str] = (),
+    eval_sets: Sequence[str] = (),
+    owners: Sequence[str] = (),
+    limit: int = DEFAULT_LIMIT,
+    order: Sequence[str] = (),
+) -> Found:
+    """Return the runs that a question means; the arguments are the options of the verbs."""
+    wanted = list(dict.fromkeys(experiment))
+    if positional and client.get_experiment_by_name(positional) is not None:
+        wanted.append(positional)
+    elif positional and not _reads_like_filter(positional):
+        raise no_such_experiment(client, positional)
+    elif positional and query:
+        raise InvalidValue("A filter was given twice, alone and after --query. Join them with 'and' into one.")
+    else:
+        query = positional or query
+    places = places_of(client, wanted, all_experiments=all_experiments)
+    ids = list(places)
+    total = client.count_runs(ids)
+    runs, matched = _matching(
+        client, ids, query, tags=tags, eval_sets=eval_sets, owners=owners, limit=limit, order=order
+    )
+    if not (query or tags or eval_sets or owners):
+        matched = total
+    return Found(
+        runs=runs,
+        experiments=places,
+        title=", ".join(places.values()) if wanted or len(places) == 1 else "all experiments",
+        query=_as_asked(query, tags, eval_sets, owners),
+        total=total,
+        matched=matched,
+    )
+
+
+def _reads_like_filter(text: str) -> bool:
+    """Say whether a text is meant as a filter; what is not was meant as a name."""
+    return re.search(r"[=<>!`\"']|\b(and|like|ilike|in|is)\b", text, re.IGNORECASE) is not None or "." in text
+
+
+def places_of(client: TrackingClient, wanted: Sequence[str], *, all_experiments: bool) -> dict[str, str]:
+    """Return the experiments to look into, as names by id."""
+    if wanted and all_experiments:
+        raise InvalidValue("--experiment and --all-experiments exclude each other. Leave one out.")
+    if wanted:
+        return dict(zip(experiment_ids_by_name(client, wanted), wanted, strict=True))
+    current = None if all_experiments else _current_experiment(client)
+    found = [current] if current is not None else in_use(client, client.search_experiments(max_results=None))
+    return {item.experiment_id: item.name for item in found}
+
+
+def in_use(client: TrackingClient, experiments: Sequence[Experiment]) -> list[Experiment]:
+    """Return experiments without ``Default``, which every store begins with, while it is empty."""
+    others = [item for item in experiments if item.experiment_id != "0"]
+    return others if others and client.count_runs(["0"]) == 0 else list(experiments)
+
+
+def _current_experiment(client: TrackingClient) -> Experiment | None:
+    """Return the experiment that this process works in; None where it chose none."""
+    if client.tracking_uri != active.client().tracking_uri:
+        return None
+    chosen = active.current_experiment_id()
+    if chosen != "0":
+        return client.get_experiment(chosen)
+    # `%%track_run --experiment` holds for its cell only; whoever looks next means what ran last.
+    last = fluent.last_experiment_id()
+    try:
+        return client.get_experiment(last) if last is not None else None
+    except NotFound:
+        return None
+
+
+def _matching(
+    client: TrackingClient,
+    ids: Sequence[str],
+    query: str,
+    *,
+    tags: Sequence[str],
+    eval_sets: Sequence[str],
+    owners: Sequence[str],
+    limit: int,
+    order: Sequence[str] = (),
+    page: int = _PAGE,
+) -> tuple[list[Run], int]:
+    """Return the newest runs that match, or the first in an order, and how many match in all.
+
+    Tags, evaluation sets and owners are looked at here and not in the filter: each means
+    "any of them", and stays apart from what the user wrote.
+    """
+    found: list[Run] = []
+    matched = 0
+    everything = not (query or tags or eval_sets or owners)
+    token: str | None = None
+    while True:
+        size = min(page, limit) if everything else page
+        runs = client.search_runs(ids, query, max_results=size, order_by=order, page_token=token)
+        for run in runs:
+            of_owner = not owners or run.info.user_id in owners
+            if of_owner and _has_any_tag(run, tags) and _is_of_any_set(run, eval_sets):
+                matched += 1
+                if len(found) < limit:
+                    found.append(run)
+        token = runs.token
+        if token is None or (everything and len(found) >= limit):
+            return found, matched
+
+
+def _has_any_tag(run: Run, wanted: Sequence[str]) -> bool:
+    if not wanted:
+        return True
+    for text in wanted:
+        key, sign, value = text.partition("=")
+        if sign and run.data.tags.get(key) == value:
+            return True
+        # A bare value looks at the user's own tags only: `--tag adam` means no user name.
+        own = (tag for name, tag in run.data.tags.items() if not name.startswith(("mlflow.", "tracknb.")))
+        if text in own:
+            return True
+    return False
+
+
+def _is_of_any_set(run: Run, wanted: Sequence[str]) -> bool:
+    return not wanted or not set(wanted).isdisjoint(evaluation_sets(run.data.tags))
+
+
+def _as_asked(query: str, tags: Sequence[str], eval_sets: Sequence[str], owners: Sequence[str]) -> str:
+    """Return the whole question as one line, for the head of the view."""
+    parts = [query] if query else []
+    parts += [f"tag {' or '.join(tags)}"] if tags else []
+    parts += [f"evaluation set {' or '.join(eval_sets)}"] if eval_sets else []
+    parts += [f"by {' or '.join(owners)}"] if owners else []
+    return " · ".join(parts)
+
+
+def named_run(client: TrackingClient, text: str) -> Run:
+    """Return the run that an id, the beginning of one, a name or ``last`` means."""
+    if re.fullmatch(r"[0-9a-f]{32}", text):
+        return client.get_run(text)
+    places = places_of(client, (), all_experiments=True)
+    if text == "last":
+        for run in _all_runs(client, places, page=1):
+            return run
+        raise NotFound("There is no run to show yet. Track a cell with: %%track_run --experiment my-experiment")
+    seen: list[str] = []
+    beginning: list[Run] = []
+    for run in _all_runs(client, places):
+        if run.info.run_name == text:
+            return run
+        if len(text) >= 4 and run.info.run_id.startswith(text):
+            beginning.append(run)
+        seen.append(run.info.run_name)
+    if len(beginning) == 1:
+        return beginning[0]
+    if beginning:
+        raise InvalidValue(f"{len(beginning)} runs have an id that begins with '{text}'. Write more of it.")
+    near = difflib.get_close_matches(text, seen, n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else " A run is named by its id, the beginning of one, or its name."
+    raise NotFound(f"No run is called '{text}', and no run's id begins so.{hint}")
+
+
+def _all_runs(client: TrackingClient, places: Iterable[str], page: int = _PAGE) -> Iterator[Run]:
+    """Give every run, the newest first, reading pages only as they are needed."""
+    token: str | None = None
+    while True:
+        found = client.search_runs(list(places), max_results=page, page_token=token)
+        yield from found
+        token = found.token
+        if token is None:
+            return
+
+
+def last_runs(client: TrackingClient, experiments: Iterable[Experiment]) -> dict[str, int]:
+    """Return when the newest run of each experiment started; one without runs is left out."""
+    newest = {}
+    for item in experiments:
+        for run in client.search_runs([item.experiment_id], max_results=1):
+            newest[item.experiment_id] = run.info.start_time
+    return newest
+
+
+def as_list(value: str | Sequence[str] | None) -> list[str]:
+    """Return one name or several as a list."""
+    if value is None:
+        return []
+    return [value] if isinstance(value, str) else list(value)
