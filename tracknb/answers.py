@@ -103,6 +103,16 @@ def _run(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
     return Answer(remember(Panel.of([as_live(client, run)], now_ms=names.now_ms()), client).payload())
 
 
+@question("panel")
+def _panel(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
+    """Answer with the panel of runs that no cell of this kernel holds: their output's final form, once all ended."""
+    runs = [as_live(client, client.get_run(run_id)) for run_id in texts_of(asked, "runs")]
+    panel = remember(Panel.of(runs, now_ms=names.now_ms()), client)
+    if any(run.end_time is None for run in runs):
+        return Answer({"payload": panel.payload()})
+    return Answer({"bundle": panel._repr_mimebundle_()})
+
+
 @question("runs")
 def _runs(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
     """Answer with the run table of an experiment, or of all where ``experiment`` is null."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tracknb.entities import MetricSummary
@@ -153,6 +153,15 @@ class LiveRun:
     changed: list[tuple[str, str, str]] = field(default_factory=list)
     attempt: int | None = None
     version: int = 0
+
+    def frozen(self) -> LiveRun:
+        """Return a copy that stays as it is while the run goes on, each curve's three parts of one length."""
+        series = {}
+        for key, item in list(self.series.items()):
+            # Taken in this order: the times are the last to grow.
+            t, y, x = list(item.t), list(item.y), list(item.x)
+            series[key] = replace(item, x=x[: len(t)], y=y[: len(t)], t=t, fresh=[])
+        return replace(self, params=dict(self.params), tags=dict(self.tags), changed=list(self.changed), series=series)
 
     def fold(self) -> None:
         """Take in what was logged since the last look."""
