@@ -118,6 +118,10 @@ class FamilyChart {
   private shape = '';
   private members: Member[] = [];
   private stop: () => void;
+  /** What is to be drawn once the chart is in sight: fifty charts that nobody sees would cost a frame. */
+  private due: (() => void) | undefined;
+  private isSeen = true;
+  private readonly sight: IntersectionObserver | undefined;
 
   constructor(
     private readonly root: HTMLElement,
@@ -128,12 +132,33 @@ class FamilyChart {
     this.host.setAttribute('aria-label', `Curve of ${family}`);
     this.element.append(h('h4', { title: family }, family), this.host, this.legend);
     this.stop = followWidth(this.host, width => this.plot?.setSize({ width, height: HEIGHT }));
+    if (typeof IntersectionObserver !== 'undefined') {
+      this.sight = new IntersectionObserver(entries => {
+        this.isSeen = entries[entries.length - 1].isIntersecting;
+        this.drawDue();
+      });
+      this.sight.observe(this.element);
+    }
   }
 
   update(members: Member[], several: boolean): void {
     this.members = members;
-    const shape = JSON.stringify([several, members.map(member => [member.run.id, member.key, member.run.color])]);
-    const data = align(members.map(member => curveOf(member.series))) as uPlot.AlignedData;
+    this.due = () => this.draw(several);
+    this.drawDue();
+    this.showLast();
+  }
+
+  private drawDue(): void {
+    if (this.due && (this.isSeen || !this.plot)) {
+      const draw = this.due;
+      this.due = undefined;
+      draw();
+    }
+  }
+
+  private draw(several: boolean): void {
+    const shape = JSON.stringify([several, this.members.map(member => [member.run.id, member.key, member.run.color])]);
+    const data = align(this.members.map(member => curveOf(member.series))) as uPlot.AlignedData;
     if (shape !== this.shape) {
       this.shape = shape;
       this.build(data, several);
@@ -214,6 +239,7 @@ class FamilyChart {
 
   destroy(): void {
     this.stop();
+    this.sight?.disconnect();
     this.plot?.destroy();
     this.element.remove();
   }
