@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 import tracknb
+from tracknb.answers import answer
+from tracknb.capture.environment import user_name
 from tracknb.client import close_stores
+from tracknb.entities import star_tag
 from tracknb.errors import FilterError, InvalidValue, NotFound
 from tracknb.looking import finding
 from tracknb.looking.curves import as_live
@@ -227,3 +230,54 @@ def test_a_run_with_a_long_metric_is_shown_from_its_summaries(store):
     assert len(series.x) <= 2_500
     assert (series.count, series.max, series.max_step, series.last_step) == (20_000, 9.0, 12_345, 19_999)
     assert 9.0 in series.y
+
+
+def test_stars_and_archived_runs_choose_rows(client):
+    """A star is a tag of one user; what is archived is left out of all but the table's data."""
+    runs = {run.info.run_name: run.info.run_id for run in client.search_runs(["1"])}
+    client.set_tag(runs["ridge"], star_tag(user_name()), "true")
+    client.set_tag(runs["linear"], star_tag("somebody-else"), "true")
+    client.set_tag(runs["forest"], "tracknb.archived", "true")
+
+    assert found("nyc-taxi", "--starred") == ["ridge"]
+    assert "forest" not in run_verb(["runs", "nyc-taxi"]).text()
+    assert "forest" in run_verb(["runs", "nyc-taxi", "--archived"]).text()
+    assert list(run_verb(["df", "nyc-taxi"]).to_pandas()["metrics.rmse"]) == [3.7, 4.6]
+    assert list(run_verb(["df", "nyc-taxi", "--archived"]).to_pandas()["metrics.rmse"]) == [3.3, 3.7, 4.6]
+    assert "forest" not in tracknb.trend(experiment="nyc-taxi").text()
+
+
+def test_a_page_reads_all_rows_of_a_table_that_is_gone(client):
+    """After a restart of the kernel nobody holds the view, so the question is put again."""
+    table = tracknb.runs_table("metrics.rmse > 3.5", experiment="nyc-taxi", tags="candidate")
+    asked = {"ask": "rows", "view": table.view_id, "from": 0, "count": 10, "asked": table.payload()["asked"]}
+
+    first = answer(asked).content
+    again = answer({**asked, "view": "gone"}).content
+
+    assert first["view"] == table.view_id != again["view"]
+    assert first["name"] == again["name"] == ["ridge"]
+    assert answer({**asked, "view": again["view"]}).content["view"] == again["view"]
+    for wrong in ({"from": -1}, {"count": "9"}, {"view": "gone", "asked": None}):
+        with pytest.raises(InvalidValue):
+            answer({**asked, **wrong})
+
+
+def test_small_curves_are_given_by_run_and_metric(client):
+    ids = [run.info.run_id for run in client.search_runs(["1"])]
+
+    assert answer({"ask": "sparks", "ids": [*ids[:1], "gone"], "keys": ["rmse", "none"]}).content == {
+        "sparks": {ids[0]: {"rmse": "f0"}}
+    }
+    assert tracknb.runs_table(experiment="nyc-taxi").payload()["sparks"] == {"rmse": ["f0", "f0", "f0"]}
+
+
+def test_an_experiment_says_of_its_metrics_which_way_is_better(client):
+    tracknb.set_experiment_metric("rmse", direction="higher", unit="$", primary=True, experiment="nyc-taxi")
+    payload = tracknb.runs_table(experiment="nyc-taxi").payload()
+
+    assert (payload["directions"], payload["units"], payload["primary"]) == ({"rmse": "higher"}, {"rmse": "$"}, "rmse")
+    tracknb.set_experiment_metric("rmse", primary=False, experiment="nyc-taxi")
+    assert tracknb.runs_table(experiment="nyc-taxi").payload()["primary"] is None
+    with pytest.raises(InvalidValue, match="'lower' or 'higher', not 'up'"):
+        tracknb.set_experiment_metric("rmse", direction="up")

@@ -16,10 +16,11 @@ from tracknb import active, names
 from tracknb.client import TrackingClient
 from tracknb.errors import InvalidValue
 from tracknb.looking.curves import as_live
-from tracknb.looking.finding import Found, find
-from tracknb.looking.tables import run_table, trend_view
+from tracknb.looking.finding import DEFAULT_LIMIT, Found, find
+from tracknb.looking.tables import run_table, sparks, trend_view
 from tracknb.view.base import View, view_by_id
 from tracknb.view.panel import Panel
+from tracknb.view.table import RunsView, RunTable
 
 ViewType = TypeVar("ViewType", bound=View)
 
@@ -93,6 +94,14 @@ def texts_of(asked: Mapping[str, Any], key: str) -> list[str]:
     return value
 
 
+def whole_of(asked: Mapping[str, Any], key: str) -> int:
+    """Return an argument that must be a whole number, zero or more; see `text_of`."""
+    value = asked.get(key)
+    if type(value) is not int or value < 0:
+        raise InvalidValue(f"The question '{asked.get('ask')}' needs a whole number as '{key}'.")
+    return value
+
+
 # -- the questions -----------------------------------------------------------------
 
 
@@ -116,14 +125,64 @@ def _panel(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
 @question("runs")
 def _runs(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
     """Answer with the run table of an experiment, or of all where ``experiment`` is null."""
-    return Answer(remember(run_table(_found(client, asked)), client).payload())
+    return Answer(remember(run_table(client, _found(client, asked)), client).payload())
+
+
+@question("rows")
+def _rows(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
+    """Answer with ``count`` runs of a table after the first ``from``, in columns; see `RunsView.chunk`.
+
+    Where the table that the page shows is gone, the question it was made from (``asked``) is
+    put again, and the answer's ``view`` is another one: its runs may be others too.
+    """
+    first, count = (whole_of(asked, key) for key in ("from", "count"))
+    shown = view_by_id(text_of(asked, "view"))
+    if not isinstance(shown, RunsView):
+        shown = _asked_again(client, asked)
+    return Answer(*shown.chunk(first, min(count, _MOST_ROWS)))
+
+
+def _asked_again(client: TrackingClient, asked: Mapping[str, Any]) -> RunTable:
+    again = asked.get("asked")
+    if not isinstance(again, dict):
+        raise InvalidValue("The runs of this output are no longer in the kernel's memory. Run the cell again.")
+    limit = again.get("limit")
+    options = {name: texts_of(again, key) for name, key in _FILTERS.items() if again.get(key)}
+    found = find(
+        client,
+        query=text_of(again, "query") if again.get("query") else "",
+        all_experiments="experiment" not in options,
+        starred=again.get("starred") is True,
+        limit=max(1, limit) if type(limit) is int else DEFAULT_LIMIT,
+        **options,  # type: ignore[arg-type]
+    )
+    table = remember(run_table(client, found), client)
+    # Somebody must hold it until the page has all of it; the last two are enough.
+    _held[:] = [table, *_held[:1]]
+    return table
+
+
+_FILTERS: Final = {"experiment": "experiments", "tags": "tags", "eval_sets": "evalSets", "owners": "owners"}
+# One answer holds no more, so that neither the kernel nor the page stands still over it.
+_MOST_ROWS: Final = 10_000
+_MOST_SPARKS: Final = 2_000
+_held: Final[list[RunTable]] = []
+
+
+@question("sparks")
+def _sparks(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
+    """Answer with the small curves of some runs and metrics."""
+    ids, keys = texts_of(asked, "ids"), texts_of(asked, "keys")
+    if len(ids) * len(keys) > _MOST_SPARKS:
+        raise InvalidValue(f"{len(ids) * len(keys):,} curves are too many for one question; {_MOST_SPARKS:,} are not.")
+    return Answer({"sparks": sparks(client, ids, keys)})
 
 
 @question("trend")
 def _trend(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
     """Answer with the trend of an experiment, or of all where ``experiment`` is null."""
     metric = text_of(asked, "metric") if asked.get("metric") is not None else None
-    return Answer(remember(trend_view(_found(client, asked), metric), client).payload())
+    return Answer(remember(trend_view(_found(client, asked).without_archived(), metric), client).payload())
 
 
 def _found(client: TrackingClient, asked: Mapping[str, Any]) -> Found:

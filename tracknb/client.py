@@ -559,6 +559,15 @@ class TrackingClient:
         steps, times, values = self._store.metric_series(run_id, key, max_points)
         return steps.tolist(), times.tolist(), values.tolist()
 
+    def metric_outlines(
+        self, run_ids: Sequence[str], keys: Sequence[str], max_points: int
+    ) -> dict[tuple[str, str], list[float]]:
+        """Return values of curves by run and metric, thinned as by ``metric_series``, in one go.
+
+        Runs that are unknown, and metrics of fewer than two points, are left out.
+        """
+        return self._store.metric_outlines(run_ids, keys, max_points)
+
     def live_series(self, run_id: str) -> dict[str, LiveSeries]:
         """Return the metrics of a run as the panel draws them, however long they are."""
         return {

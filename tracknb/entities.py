@@ -6,6 +6,7 @@ Every class is frozen; nothing here reads or writes a store.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -90,6 +91,10 @@ TRACEBACK_TAG = "tracknb.traceback"
 END_REASON_TAG = "tracknb.end_reason"
 PYTHON_TAG = "tracknb.env.python"
 PLATFORM_TAG = "tracknb.env.platform"
+# Marks that people put on runs and experiments. Stars and pins are each user's own.
+_STAR: Final = "tracknb.star."
+_PIN: Final = "tracknb.pin."
+ARCHIVED_TAG = "tracknb.archived"
 # What MLflow's pages look for.
 LOGGED_ARTIFACTS_TAG = "mlflow.loggedArtifacts"
 LOGGED_IMAGES_TAG = "mlflow.loggedImages"
@@ -351,6 +356,32 @@ class PagedList(list[T], Generic[T]):
     def __init__(self, items: Iterable[T], token: str | None = None) -> None:
         super().__init__(items)
         self.token = token
+
+
+def star_tag(user: str) -> str:
+    """Return the tag by which a user stars a run or an experiment; its value is "true".
+
+    Examples
+    --------
+    >>> star_tag("ada"), star_tag("LAB\\\\ada")
+    ('tracknb.star.ada', 'tracknb.star.LAB_ada')
+    """
+    return _STAR + _as_key(user)
+
+
+def pin_tag(user: str) -> str:
+    """Return the tag by which a user keeps a run on top of every table; its value is "true"."""
+    return _PIN + _as_key(user)
+
+
+def _as_key(user: str) -> str:
+    """Return a user's name with only what a key may hold, and no longer than one may be."""
+    return re.sub(r"[^\w\-. :]", "_", user)[:200].strip() or "_"
+
+
+def is_marked(tags: Mapping[str, str], tag: str) -> bool:
+    """Say whether a mark is set: a star, a pin, or that a run is archived."""
+    return tags.get(tag) == "true"
 
 
 def evaluation_sets(tags: Mapping[str, str]) -> tuple[str, ...]:

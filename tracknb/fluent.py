@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar, overload
 
-from tracknb import active, config, data, names
-from tracknb.client import TrackingClient, as_point, no_such_experiment
+from tracknb import active, config, data, names, validation
+from tracknb.client import TrackingClient, as_point, experiment_ids_by_name, no_such_experiment
 from tracknb.entities import (
     EVALUATION_DIGEST_TAG,
     EVALUATION_SET_TAGS,
@@ -25,6 +25,7 @@ from tracknb.entities import (
 )
 from tracknb.errors import InvalidValue, NoActiveRun, NotFound
 from tracknb.live import CURVE_LIMIT, LiveSeries, Progress
+from tracknb.view.direction import DIRECTION_TAG, PRIMARY_TAG, UNIT_TAG
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,6 +151,72 @@ def set_experiment_tags(tags: Mapping[str, Any]) -> None:
     """Set tags of the current experiment."""
     for key, value in tags.items():
         set_experiment_tag(key, value)
+
+
+def set_experiment_metric(
+    key: str,
+    *,
+    direction: str | None = None,
+    unit: str | None = None,
+    primary: bool | None = None,
+    experiment: str | None = None,
+) -> None:
+    """Say of a metric which way is better, its unit, and whether it is the one that counts most.
+
+    Tables mark the best value of each metric, and comparisons colour differences by it. Of
+    many metrics the name tells the direction (``val_loss``, ``f1``); this is for the others.
+    It is kept in tags of the experiment.
+
+    Parameters
+    ----------
+    key
+        The metric.
+    direction
+        ``"lower"`` or ``"higher"``: which values are better.
+    unit
+        Such as ``"$"`` or ``"ms"``.
+    primary
+        True makes it the metric that views show first; False takes that back.
+    experiment
+        The experiment's name; the current one if left out.
+
+    Raises
+    ------
+    InvalidValue
+        The direction is another word.
+    NotFound
+        No experiment has this name.
+
+    Examples
+    --------
+    >>> import tracknb
+    >>> _ = tracknb.set_experiment("nyc-taxi")
+    >>> tracknb.set_experiment_metric("fare_gap", direction="lower", unit="$", primary=True)
+    >>> for name, gap in [("linear", 1.5), ("forest", 0.7)]:
+    ...     with tracknb.start_run(run_name=name):
+    ...         tracknb.log_metric("fare_gap", gap)
+    >>> print(tracknb.runs_table())
+    nyc-taxi: 2 runs
+    <BLANKLINE>
+    status      run     fare_gap ($)
+    ✓ FINISHED  forest         *0.7
+    ✓ FINISHED  linear          1.5
+    <BLANKLINE>
+    * the best value of a metric
+    """
+    if direction not in (None, "lower", "higher"):
+        raise InvalidValue(f"The direction of the metric '{key}' is 'lower' or 'higher', not {direction!r}.")
+    here = active.client()
+    [place] = experiment_ids_by_name(here, [experiment]) if experiment is not None else [active.current_experiment_id()]
+    validation.as_key(key, "metric")
+    if direction is not None:
+        here.set_experiment_tag(place, f"{DIRECTION_TAG}{key}", direction)
+    if unit is not None:
+        here.set_experiment_tag(place, f"{UNIT_TAG}{key}", unit)
+    if primary:
+        here.set_experiment_tag(place, PRIMARY_TAG, key)
+    elif primary is False and here.get_experiment(place).tags.get(PRIMARY_TAG) == key:
+        here.delete_experiment_tag(place, PRIMARY_TAG)
 
 
 def delete_experiment_tag(key: str) -> None:

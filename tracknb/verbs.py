@@ -145,6 +145,8 @@ def _choice_options(function: Callable[..., View]) -> Callable[..., View]:
             click.option("--tag", "tags", multiple=True, metavar="K=V", help="A tag, or only its value; any of them."),
             click.option("--eval-set", "eval_sets", multiple=True, help="An evaluation set; any of them."),
             click.option("--owner", "owners", multiple=True, metavar="USER", help="Who started the run; any of them."),
+            click.option("--starred", is_flag=True, help="Only runs that you starred."),
+            click.option("--archived", is_flag=True, help="Archived runs too."),
             click.option(
                 "--limit", type=click.IntRange(min=1), default=DEFAULT_LIMIT, help="Keep this many of the newest runs."
             ),
@@ -163,7 +165,7 @@ def _runs(client: TrackingClient, query: str, query_option: str, **chosen: Any) 
     experiment. Without either it is the current experiment, or all of them where none
     was chosen.
     """
-    return run_table(find(client, positional=query, query=query_option, **chosen))
+    return run_table(client, find(client, positional=query, query=query_option, **chosen))
 
 
 @verb("trend")
@@ -171,7 +173,7 @@ def _runs(client: TrackingClient, query: str, query_option: str, **chosen: Any) 
 @_choice_options
 def _trend(client: TrackingClient, query: str, query_option: str, metric: str | None, **chosen: Any) -> Trend:
     """Show how a metric went from run to run, the oldest first."""
-    return trend_view(find(client, positional=query, query=query_option, **chosen), metric)
+    return trend_view(find(client, positional=query, query=query_option, **chosen).without_archived(), metric)
 
 
 @verb("df")
@@ -183,7 +185,8 @@ def _df(client: TrackingClient, query: str, query_option: str, order: Sequence[s
     `df = %track df metrics.rmse < 5` has a row a run and MLflow's columns, as
     search_runs gives them.
     """
-    return RunData.of(find(client, positional=query, query=query_option, order=order, **chosen).runs)
+    found = find(client, positional=query, query=query_option, order=order, **chosen)
+    return RunData.of(found.without_archived().runs)
 
 
 @verb("experiments")
@@ -277,6 +280,8 @@ def runs_table(
     tags: str | Sequence[str] = (),
     eval_set: str | Sequence[str] | None = None,
     owner: str | Sequence[str] | None = None,
+    starred: bool = False,
+    archived: bool = False,
     max_results: int = DEFAULT_LIMIT,
 ) -> RunTable:
     """Return the run table that ``%track runs`` shows, the newest run first.
@@ -294,6 +299,10 @@ def runs_table(
         One evaluation set or several; a run of any of them is shown.
     owner
         Who started the runs, by user name; one or several.
+    starred
+        Only runs that you starred.
+    archived
+        Whether runs that were archived are shown too.
     max_results
         Keep this many of the newest runs.
 
@@ -323,9 +332,11 @@ def runs_table(
         tags=as_list(tags),
         eval_sets=as_list(eval_set),
         owners=as_list(owner),
+        starred=starred,
+        archived=archived,
         limit=max_results,
     )
-    return remember(run_table(found), client)
+    return remember(run_table(client, found), client)
 
 
 def trend(
@@ -336,6 +347,8 @@ def trend(
     tags: str | Sequence[str] = (),
     eval_set: str | Sequence[str] | None = None,
     owner: str | Sequence[str] | None = None,
+    starred: bool = False,
+    archived: bool = False,
     max_results: int = DEFAULT_LIMIT,
 ) -> Trend:
     """Return the chart of a metric's last value from run to run, the oldest run first.
@@ -355,9 +368,11 @@ def trend(
         tags=as_list(tags),
         eval_sets=as_list(eval_set),
         owners=as_list(owner),
+        starred=starred,
+        archived=archived,
         limit=max_results,
     )
-    return trend_view(found, metric)
+    return trend_view(found.without_archived(), metric)
 
 
 def chart(

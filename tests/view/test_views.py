@@ -10,6 +10,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from tracknb.entities import Run, RunData, RunInfo
@@ -17,8 +18,9 @@ from tracknb.live import LiveRun, LiveSeries, Progress
 from tracknb.view import chart
 from tracknb.view import format as fmt
 from tracknb.view.base import MIME
+from tracknb.view.direction import Goals, guess
 from tracknb.view.panel import Panel
-from tracknb.view.table import RunTable, runs_frame
+from tracknb.view.table import RunTable, runs_frame, spark
 from tracknb.view.trend import Trend
 
 HOSTILE = "<img src=x onerror=alert(1)></table>]]>'\"\x1b[31m\x00"
@@ -520,3 +522,97 @@ def test_points_without_steps_are_drawn_in_their_order():
 
 def test_marks_that_sit_on_letters_take_no_column():
     assert [fmt.width(text) for text in ("e\u0301", "✓\ufe0f", "日", "नि")] == [1, 1, 2, 2]
+
+
+def test_the_best_value_of_a_metric_is_marked_by_its_direction():
+    runs = [
+        make_run(3, "a", metrics={"loss": 0.5, "acc": 0.7, "width": 1.0}),
+        make_run(2, "b", metrics={"loss": math.nan, "acc": 0.9, "width": 2.0}),
+        make_run(1, "c", metrics={"loss": 0.25, "acc": -math.inf}),
+    ]
+    goals = Goals({"width": "higher"}, {"width": "mm"}, "width")
+
+    assert table_of(runs, goals=goals).text() == (
+        "nyc-taxi: 3 runs\n"
+        "\n"
+        "status      run  width (mm)   acc   loss\n"
+        "✓ FINISHED  a             1   0.7    0.5\n"
+        "✓ FINISHED  b            *2  *0.9    NaN\n"
+        "✓ FINISHED  c                  -∞  *0.25\n"
+        "\n"
+        "* the best value of a metric"
+    )
+    payload = table_of(runs, goals=goals).payload()
+    assert payload["directions"] == {"acc": "higher", "loss": "lower", "width": "higher"}
+    assert (payload["units"], payload["primary"]) == ({"width": "mm"}, "width")
+
+
+def test_children_and_attempts_read_as_such_and_archived_runs_are_counted():
+    parent = make_run(1, "sweep", tags={"tracknb.attempt": "2"})
+    child = make_run(2, "lr=1", tags={"mlflow.parentRunId": parent.info.run_id})
+    aside = make_run(3, "old", tags={"tracknb.archived": "true"})
+    runs = [aside, child, make_run(4, "x"), parent]
+
+    assert table_of(runs).text() == (
+        "nyc-taxi: 4 runs\n"
+        "\n"
+        "status      run\n"
+        "✓ FINISHED  x\n"
+        "✓ FINISHED  sweep (attempt 2)\n"
+        "✓ FINISHED  └ lr=1\n"
+        "\n"
+        "Not shown: 1 archived run; %track runs --archived shows them."
+    )
+    assert "old" in table_of(runs, archived=True).text()
+    data = table_of(runs).payload()["data"]
+    assert (data["archived"], data["parent"]) == ([0], ["", parent.info.run_id, "", ""])
+
+
+def test_runs_that_are_parents_of_each_other_are_all_shown():
+    one = make_run(1, "one", tags={"mlflow.parentRunId": f"{2:032x}"})
+    two = make_run(2, "two", tags={"mlflow.parentRunId": f"{1:032x}"})
+
+    text = table_of([two, one]).text()
+    assert "one" in text
+    assert "two" in text
+
+
+def test_a_chunk_holds_the_rows_of_the_payload_in_columns():
+    runs = [
+        make_run(3, "a", metrics={"loss": math.nan, "system/cpu": 5.0}, params={"lr": "1"}, tags={"t": "x"}),
+        make_run(2, "b", metrics={"acc": 0.5}, tags={"t": "x", "tracknb.attempt": "4"}),
+        make_run(1, "c", status="RUNNING"),
+    ]
+    content, (numbers, codes, there) = table_of(runs).chunk(1, 5)
+    numbers, codes = np.frombuffer(numbers, "<f8"), np.frombuffer(codes, "<i4")
+
+    json.dumps(content, allow_nan=False)
+    assert (content["from"], content["n"], content["held"], content["name"]) == (1, 2, 3, ["b", "c"])
+    assert (content["metrics"], content["system"], content["params"]) == (["acc"], [], [])
+    assert numbers.reshape(3, 2).tolist()[2] == [0.5, 0.0]
+    assert list(there) == [1, 1, 1, 1, 1, 0]
+    assert content["texts"]["status"] == ["FINISHED", "RUNNING"]
+    assert codes.reshape(-1, 2).tolist()[0] == [0, 1]
+    # After the eight texts and the colours: attempts, tags, evaluation sets.
+    assert codes.reshape(-1, 2).tolist()[9:] == [[4, -1], [0, 1], [0, 0]]
+    assert content["tags"] == [[["t", "x"]], []]
+
+    content, (numbers, _, there) = table_of(runs).chunk(0, 1)
+    assert np.isnan(np.frombuffer(numbers, "<f8")[2])
+    assert list(there) == [1, 1, 1, 1]
+    assert (content["metrics"], content["system"]) == (["loss"], ["system/cpu"])
+
+
+@pytest.mark.parametrize(
+    ("metric", "direction"),
+    [("val_loss", "lower"), ("test/F1", "higher"), ("valRMSE", "lower"), ("r2", "higher"), ("epoch", None)],
+)
+def test_a_metrics_name_tells_its_direction(metric, direction):
+    assert guess(metric) == direction
+
+
+def test_a_curve_becomes_a_few_digits():
+    assert spark([0.0, 1.0, 2.0, 3.0]) == "05af"
+    assert spark([5.0, 5.0]) == "77"
+    assert spark([-1.7e308, math.inf, 1.7e308]) == "0 f"
+    assert len(spark([float(n) for n in range(1_000)])) == 24

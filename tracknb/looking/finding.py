@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import gc
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tracknb import active, config, fluent
+from tracknb.capture.environment import user_name
 from tracknb.client import TrackingClient, experiment_ids_by_name, no_such_experiment
-from tracknb.entities import Experiment, Run, evaluation_sets
+from tracknb.entities import ARCHIVED_TAG, Experiment, Run, evaluation_sets, is_marked, star_tag
 from tracknb.errors import InvalidValue, NotFound
 
 # The newest runs that a view is given. What reaches the saved output is thinned further.
 DEFAULT_LIMIT = 10_000
 # Runs are read a page at a time: one page is a handful of statements, whatever its size.
 _PAGE = 1_000
+# A question about more experiments than this means all of them.
+_NAMED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,16 @@ class Found:
     query: str
     total: int
     matched: int
+    # The experiments' own tags, in their order, and whether archived runs were asked for.
+    tags: list[Mapping[str, str]] = field(default_factory=list)
+    archived: bool = False
+    # The same question in plain words, to put it again when nobody holds the runs any more.
+    asked: dict[str, Any] = field(default_factory=dict)
+
+    def without_archived(self) -> Found:
+        """Return what was found without the runs that were put aside, unless they were asked for."""
+        kept = [run for run in self.runs if self.archived or not is_marked(run.data.tags, ARCHIVED_TAG)]
+        return replace(self, runs=kept, matched=self.matched - len(self.runs) + len(kept))
 
 
 def open_client(store: str | None) -> TrackingClient:
@@ -57,10 +73,15 @@ def find(
     tags: Sequence[str] = (),
     eval_sets: Sequence[str] = (),
     owners: Sequence[str] = (),
+    starred: bool = False,
+    archived: bool = False,
     limit: int = DEFAULT_LIMIT,
     order: Sequence[str] = (),
 ) -> Found:
-    """Return the runs that a question means; the arguments are the options of the verbs."""
+    """Return the runs that a question means; the arguments are the options of the verbs.
+
+    Archived runs are among them: whether they are shown is the view's business.
+    """
     wanted = list(dict.fromkeys(experiment))
     if positional and client.get_experiment_by_name(positional) is not None:
         wanted.append(positional)
@@ -73,19 +94,54 @@ def find(
     places = places_of(client, wanted, all_experiments=all_experiments)
     ids = list(places)
     total = client.count_runs(ids)
-    runs, matched = _matching(
-        client, ids, query, tags=tags, eval_sets=eval_sets, owners=owners, limit=limit, order=order
-    )
-    if not (query or tags or eval_sets or owners):
+    star = star_tag(user_name()) if starred else ""
+    with _without_collection():
+        runs, matched = _matching(
+            client, ids, query, tags=tags, eval_sets=eval_sets, owners=owners, star=star, limit=limit, order=order
+        )
+    if not (query or tags or eval_sets or owners or starred):
         matched = total
     return Found(
         runs=runs,
         experiments=places,
         title=", ".join(places.values()) if wanted or len(places) == 1 else "all experiments",
-        query=_as_asked(query, tags, eval_sets, owners),
+        query=_as_asked(query, tags, eval_sets, owners, starred=starred),
         total=total,
         matched=matched,
+        tags=_tags_of(client, ids),
+        archived=archived,
+        asked={
+            "experiments": list(places.values()) if len(places) < _NAMED else [],
+            "query": query,
+            "tags": list(tags),
+            "evalSets": list(eval_sets),
+            "owners": list(owners),
+            "starred": starred,
+            "limit": limit,
+        },
     )
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Keep Python from looking for garbage while hundreds of thousands of objects are made, of which none is.
+
+    Reading 100,000 runs takes a third of the time so.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _tags_of(client: TrackingClient, ids: Sequence[str]) -> list[Mapping[str, str]]:
+    if len(ids) == 1:
+        return [client.get_experiment(ids[0]).tags]
+    wanted = set(ids)
+    return [item.tags for item in client.search_experiments(max_results=None) if item.experiment_id in wanted]
 
 
 def _reads_like_filter(text: str) -> bool:
@@ -133,6 +189,7 @@ def _matching(
     tags: Sequence[str],
     eval_sets: Sequence[str],
     owners: Sequence[str],
+    star: str = "",
     limit: int,
     order: Sequence[str] = (),
     page: int = _PAGE,
@@ -144,13 +201,13 @@ def _matching(
     """
     found: list[Run] = []
     matched = 0
-    everything = not (query or tags or eval_sets or owners)
+    everything = not (query or tags or eval_sets or owners or star)
     token: str | None = None
     while True:
         size = min(page, limit) if everything else page
         runs = client.search_runs(ids, query, max_results=size, order_by=order, page_token=token)
         for run in runs:
-            of_owner = not owners or run.info.user_id in owners
+            of_owner = (not owners or run.info.user_id in owners) and (not star or is_marked(run.data.tags, star))
             if of_owner and _has_any_tag(run, tags) and _is_of_any_set(run, eval_sets):
                 matched += 1
                 if len(found) < limit:
@@ -178,12 +235,15 @@ def _is_of_any_set(run: Run, wanted: Sequence[str]) -> bool:
     return not wanted or not set(wanted).isdisjoint(evaluation_sets(run.data.tags))
 
 
-def _as_asked(query: str, tags: Sequence[str], eval_sets: Sequence[str], owners: Sequence[str]) -> str:
+def _as_asked(
+    query: str, tags: Sequence[str], eval_sets: Sequence[str], owners: Sequence[str], *, starred: bool
+) -> str:
     """Return the whole question as one line, for the head of the view."""
     parts = [query] if query else []
     parts += [f"tag {' or '.join(tags)}"] if tags else []
     parts += [f"evaluation set {' or '.join(eval_sets)}"] if eval_sets else []
     parts += [f"by {' or '.join(owners)}"] if owners else []
+    parts += ["starred"] if starred else []
     return " · ".join(parts)
 
 

@@ -6,14 +6,22 @@ import difflib
 from collections.abc import Sequence
 
 from tracknb import names
+from tracknb.capture.environment import user_name
+from tracknb.client import TrackingClient
+from tracknb.entities import SYSTEM_METRICS, Run
 from tracknb.errors import NotFound
 from tracknb.looking.finding import Found
-from tracknb.view.table import RunTable
+from tracknb.view.direction import Goals
+from tracknb.view.table import SPARK_METRICS, SPARK_RUNS, RunTable, spark
 from tracknb.view.trend import Trend
 
+# More points than this cannot be told apart in a picture as small as a cell.
+_SPARK_POINTS = 48
 
-def run_table(found: Found) -> RunTable:
+
+def run_table(client: TrackingClient, found: Found) -> RunTable:
     """Return the table of what was found."""
+    goals = Goals.of(found.tags)
     return RunTable.of(
         found.runs,
         experiments=found.experiments,
@@ -22,7 +30,35 @@ def run_table(found: Found) -> RunTable:
         total=found.total,
         matched=found.matched,
         now_ms=names.now_ms(),
+        archived=found.archived,
+        goals=goals,
+        user=user_name(),
+        asked=found.asked,
+        sparks=_first_sparks(client, found.runs[:SPARK_RUNS], goals),
     )
+
+
+def _first_sparks(client: TrackingClient, runs: Sequence[Run], goals: Goals) -> dict[str, list[str]]:
+    """Return the small curves of the newest runs and of the metrics that count most."""
+    keys = {key for run in runs for key in run.data.metrics if not key.startswith(SYSTEM_METRICS)}
+    chosen = sorted(keys, key=lambda key: (key != goals.primary, goals.direction(key) is None, key))[:SPARK_METRICS]
+    shapes = sparks(client, [run.info.run_id for run in runs], chosen)
+    return {
+        key: [shapes.get(run.info.run_id, {}).get(key, "") for run in runs] for key in chosen if key in _drawn(shapes)
+    }
+
+
+def _drawn(shapes: dict[str, dict[str, str]]) -> set[str]:
+    return {key for of_run in shapes.values() for key in of_run}
+
+
+def sparks(client: TrackingClient, run_ids: Sequence[str], keys: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return curves of runs as a few digits each, by run and metric; see `spark`."""
+    found: dict[str, dict[str, str]] = {}
+    for (run_id, key), values in client.metric_outlines(run_ids, keys, _SPARK_POINTS).items():
+        if shape := spark(values):
+            found.setdefault(run_id, {})[key] = shape
+    return found
 
 
 def trend_view(found: Found, metric: str | None) -> Trend:

@@ -202,6 +202,24 @@ class Points:
         steps, elapsed, values = _curve(connection, number, found.key)
         return thin(steps, elapsed + start, values, max_points)
 
+    def outlines(
+        self, connection: sa.Connection, runs: Mapping[str, tuple[int, int]], keys: Sequence[str], max_points: int
+    ) -> dict[tuple[str, str], list[float]]:
+        """Return the values of curves of at least two points by run and metric, thinned as by `series`."""
+        of_number = {number: run_id for run_id, (number, _) in runs.items()}
+        table = schema.latest_metrics
+        if not of_number or not keys:
+            return {}
+        statement = (
+            sa.select(table.c.run, schema.metric_keys.c.name)
+            .join(schema.metric_keys, schema.metric_keys.c.id == table.c["key"])
+            .where(table.c.run.in_(list(of_number)), schema.metric_keys.c.name.in_(keys), table.c["count"] > 1)
+        )
+        places = [(of_number[number], name) for number, name in connection.execute(statement).all()]
+        return {
+            (run_id, key): self.series(connection, runs[run_id], key, max_points)[2].tolist() for run_id, key in places
+        }
+
     def summaries(self, connection: sa.Connection, run: tuple[int, int]) -> dict[str, MetricSummary]:
         """Return last, count, min and max of each metric of a run."""
         table = schema.latest_metrics

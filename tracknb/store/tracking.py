@@ -625,6 +625,17 @@ class TrackingStore:
             lambda connection: self._points.series(connection, self._run(connection, run_id), key, max_points)
         )
 
+    def metric_outlines(
+        self, run_ids: Sequence[str], keys: Sequence[str], max_points: int
+    ) -> dict[tuple[str, str], list[float]]:
+        """Return the thinned values of several metrics of several runs; who has fewer than two points is left out."""
+        self._commit_first()
+
+        def work(connection: sa.Connection) -> dict[tuple[str, str], list[float]]:
+            return self._points.outlines(connection, self._points.runs(connection, run_ids), keys, max_points)
+
+        return self._engine.read(work)
+
     def metric_summaries(self, run_id: str) -> dict[str, MetricSummary]:
         """Return last, count, min and max of each metric of a run."""
         self._commit_first()

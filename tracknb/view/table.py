@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import sys
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from tracknb.entities import (
+    ARCHIVED_TAG,
     ATTEMPT_TAG,
     CELL_GROUP_TAG,
+    EXECUTION_COUNT_TAG,
+    PARENT_TAG,
     SOURCE_NAME_TAG,
     SYSTEM_METRICS,
     Run,
     ambiguous_evaluation_sets,
     evaluation_sets,
+    is_marked,
+    pin_tag,
+    star_tag,
 )
 from tracknb.view import format as fmt
 from tracknb.view.base import (
@@ -35,12 +44,20 @@ from tracknb.view.base import (
     shown_tags,
 )
 from tracknb.view.chart import color_index
+from tracknb.view.direction import Goals
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SAMPLE: Final = 100
 _TEXT_COLUMNS: Final = 12
+# More columns than this of one kind no page can hold; the first by name are sent.
+_CHUNK_COLUMNS: Final = 300
+# So many runs and metrics have their curve drawn small in the saved output; a page asks for more.
+SPARK_RUNS: Final = 40
+SPARK_METRICS: Final = 3
+_SPARK_POINTS: Final = 24
+_SPARK_LEVELS: Final = "0123456789abcdef"
 
 
 class RunsView(View):
@@ -58,8 +75,16 @@ class RunsView(View):
         total: int,
         matched: int,
         now_ms: int,
+        goals: Goals | None = None,
+        user: str = "",
+        asked: Mapping[str, Any] | None = None,
+        sparks: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         super().__init__()
+        self.goals = goals or Goals()
+        self._user = user
+        self._asked = dict(asked or {})
+        self._sparks = dict(sparks or {})
         self.runs = tuple(runs)
         self.title = title
         self.query = query
@@ -110,18 +135,23 @@ class RunsView(View):
     def payload(self) -> dict[str, Any]:
         """Return the view's data.
 
-        Where it would weigh too much, long texts are cut, then the oldest runs are left
-        out, then columns; ``note`` says so.
+        Where it would weigh too much, metrics of the machine are left out, then long texts
+        are cut, then the oldest runs are left out, then columns; ``note`` says so.
         """
+        if len(self.runs) <= 2 * _SAMPLE:
+            payload = self._payload_of(len(self.runs), None, None, system=True)
+            if len(json.dumps(payload)) <= PAYLOAD_LIMIT:
+                return payload
+        limit = PAYLOAD_LIMIT - len(json.dumps(self._sparks)) if self._sparks else PAYLOAD_LIMIT
         count = len(self.runs)
         letters = keys = None
         if count > 2 * _SAMPLE:
             # A few runs tell about how many fit; all of ten thousand would take seconds.
             sample = self.runs[:_SAMPLE]
-            if count * len(json.dumps(self._data_of(sample, None, None))) / _SAMPLE > PAYLOAD_LIMIT:
+            if count * len(json.dumps(self._data_of(sample, None, None))) / _SAMPLE > limit:
                 letters = SHORT_TEXT
             weight = len(json.dumps(self._data_of(sample, letters, None))) / _SAMPLE
-            count = max(1, min(count, int(2 * PAYLOAD_LIMIT / weight)))
+            count = max(1, min(count, int(2 * limit / weight)))
         payload = self._payload_of(count, letters, keys)
         while (weight := len(json.dumps(payload))) > PAYLOAD_LIMIT:
             # Weight grows about with the number of runs; a little less than the share fits.
@@ -139,17 +169,20 @@ class RunsView(View):
             payload = self._payload_of(count, letters, keys)
         return payload
 
-    def _payload_of(self, count: int, letters: int | None, keys: int | None) -> dict[str, Any]:
+    def _payload_of(self, count: int, letters: int | None, keys: int | None, *, system: bool = False) -> dict[str, Any]:
         runs = self.runs[:count]
         left_out = self.matched - count
         notes = [
-            self.warning_text(),
             f"{left_out:,} older {'run is' if left_out == 1 else 'runs are'} left out of this output; "
             "tracknb.search_runs() has them all."
             if left_out > 0
             else "",
             short_note(letters, keys) if letters is not None and (keys is not None or _is_long(runs, letters)) else "",
         ]
+        data = self._data_of(runs, letters, keys)
+        if system:
+            data["system"] = _numbers(runs, _metric_keys(runs, system=True))
+        metrics = [item["key"] for item in data["metrics"]]
         return {
             "version": VERSION,
             "kind": self.kind,
@@ -159,43 +192,117 @@ class RunsView(View):
             "query": sendable(self.query),
             "total": self.total,
             "matched": self.matched,
-            "note": " ".join(filter(None, notes)),
+            # How many a kernel can give, where that is less than what matched.
+            "held": len(self.runs),
+            "note": " ".join(filter(None, [self.warning_text(), *notes])),
+            "warning": self.warning_text(),
             "now": self._now_ms,
             "tagFilter": [],
             "evalFilter": [],
-            "data": self._data_of(runs, letters, keys),
+            **self.goals.payload(metrics),
+            "marks": {"star": star_tag(self._user), "pin": pin_tag(self._user), "archived": ARCHIVED_TAG},
+            "asked": self._asked,
+            "sparks": {key: shapes[:count] for key, shapes in self._sparks.items() if key in metrics},
+            "data": data,
         }
 
     def _data_of(self, runs: Sequence[Run], letters: int | None, keys: int | None) -> dict[str, Any]:
         infos = [run.info for run in runs]
         tags = [run.data.tags for run in runs]
+        texts = self._texts(runs)
         return {
             "n": len(runs),
             "id": [info.run_id for info in infos],
             "name": [sendable(info.run_name) for info in infos],
-            "status": [info.status for info in infos],
             "start": [info.start_time for info in infos],
             "end": [info.end_time for info in infos],
-            "lifecycle": [info.lifecycle_stage for info in infos],
-            "user": [sendable(info.user_id) for info in infos],
-            "experiment": [sendable(self._experiments.get(info.experiment_id, info.experiment_id)) for info in infos],
-            "source": [sendable(item.get(SOURCE_NAME_TAG, "").rsplit("/", 1)[-1]) for item in tags],
+            **{name: texts[name] for name in texts if name not in ("parent", "cell") or any(texts[name])},
             "color": [color_index(info.run_id) for info in infos],
-            "group": [sendable(item.get(CELL_GROUP_TAG, "")) for item in tags],
-            "attempt": [int(text) if (text := item.get(ATTEMPT_TAG, "")).isdecimal() else None for item in tags],
+            "attempt": [_attempt(item) for item in tags],
+            **self._marked(runs),
             "tags": _coded_lists(
                 [[list(pair) for pair in list(shown_tags(item).items())[:keys]] for item in tags], letters
             ),
             "evalSets": _coded_lists([list(evaluation_sets(item)) for item in tags], letters),
-            "metrics": [
-                {"key": sendable(key), "values": [fmt.json_number(run.data.metrics.get(key)) for run in runs]}
-                for key in _metric_keys(runs)[:keys]
-            ],
+            "metrics": _numbers(runs, _metric_keys(runs)[:keys]),
             "params": [
                 {"key": sendable(key), **_coded([run.data.params.get(key) for run in runs], letters)}
                 for key in fmt.sorted_keys([run.data.params for run in runs])[:keys]
             ],
         }
+
+    def _texts(self, runs: Sequence[Run]) -> dict[str, list[str]]:
+        """Return what each run says in a word, by the names of the payload's columns."""
+        tags = [run.data.tags for run in runs]
+        return {
+            "status": [run.info.status for run in runs],
+            "lifecycle": [run.info.lifecycle_stage for run in runs],
+            "user": [sendable(run.info.user_id) for run in runs],
+            "experiment": [
+                sendable(self._experiments.get(run.info.experiment_id, run.info.experiment_id)) for run in runs
+            ],
+            "source": [sendable(item.get(SOURCE_NAME_TAG, "").rsplit("/", 1)[-1]) for item in tags],
+            "group": [sendable(item.get(CELL_GROUP_TAG, "")) for item in tags],
+            "parent": [sendable(item.get(PARENT_TAG, "")) for item in tags],
+            "cell": [sendable(item.get(EXECUTION_COUNT_TAG, "")) for item in tags],
+        }
+
+    def _marked(self, runs: Sequence[Run]) -> dict[str, list[int]]:
+        """Return the places of the runs that are starred, pinned and archived."""
+        marks = {"starred": star_tag(self._user), "pinned": pin_tag(self._user), "archived": ARCHIVED_TAG}
+        return {
+            name: [place for place, run in enumerate(runs) if is_marked(run.data.tags, tag)]
+            for name, tag in marks.items()
+        }
+
+    def chunk(self, first: int, count: int) -> tuple[dict[str, Any], tuple[bytes, bytes, bytes]]:
+        """Return some of the runs for a page that holds typed arrays: words as JSON, numbers as bytes.
+
+        The three buffers, little-endian and without gaps, hold a column after the other: as
+        Float64 ``start``, ``end``, ``metrics``, ``system`` (0 where missing); as Int32 the codes
+        of ``texts``, then ``color``, ``attempt`` (-1 where missing), ``tags``, ``evalSets``,
+        ``params`` (-1 where missing); as bytes 1 or 0, whether a number is there, in the order
+        of the first.
+        """
+        runs = self.runs[first : first + count]
+        tags = [run.data.tags for run in runs]
+        metrics, system = _metric_keys(runs)[:_CHUNK_COLUMNS], _metric_keys(runs, system=True)[:_CHUNK_COLUMNS]
+        params = fmt.sorted_keys([run.data.params for run in runs])[:_CHUNK_COLUMNS]
+        texts = {name: _coded(values, None) for name, values in self._texts(runs).items()}
+        tag_lists = _coded_rows([tuple(shown_tags(item).items()) for item in tags])
+        set_lists = _coded_rows([evaluation_sets(item) for item in tags])
+        coded = {key: _coded([run.data.params.get(key) for run in runs], SHORT_TEXT) for key in params}
+        numbers: list[list[float | None]] = [[run.info.start_time for run in runs], [run.info.end_time for run in runs]]
+        numbers += [[run.data.metrics.get(key) for run in runs] for key in (*metrics, *system)]
+        codes = [*(item["codes"] for item in texts.values()), [color_index(run.info.run_id) for run in runs]]
+        codes.append([-1 if (attempt := _attempt(item)) is None else min(attempt, 1 << 30) for item in tags])
+        codes += [tag_lists["codes"], set_lists["codes"], *(item["codes"] for item in coded.values())]
+        content = {
+            "from": first,
+            "n": len(runs),
+            "held": len(self.runs),
+            "view": self.view_id,
+            "id": [run.info.run_id for run in runs],
+            "name": [sendable(run.info.run_name) for run in runs],
+            "texts": {name: item["dict"] for name, item in texts.items()},
+            **self._marked(runs),
+            "tags": [
+                [[sendable(key), shortened(value, SHORT_TEXT)] for key, value in row] for row in tag_lists["dict"]
+            ],
+            "evalSets": [[sendable(name) for name in row] for row in set_lists["dict"]],
+            "metrics": [sendable(key) for key in metrics],
+            "system": [sendable(key) for key in system],
+            "params": [{"key": sendable(key), "dict": item["dict"]} for key, item in coded.items()],
+            **self.goals.payload(metrics),
+            "marks": {"star": star_tag(self._user), "pin": pin_tag(self._user), "archived": ARCHIVED_TAG},
+        }
+        values = array("d", (0.0 if value is None else value for column in numbers for value in column))
+        there = bytes(value is not None for column in numbers for value in column)
+        whole = array("i", chain.from_iterable(codes))
+        if sys.byteorder == "big":
+            values.byteswap()
+            whole.byteswap()
+        return content, (values.tobytes(), whole.tobytes(), there)
 
 
 class RunTable(RunsView):
@@ -214,6 +321,8 @@ class RunTable(RunsView):
         total: int,
         matched: int | None = None,
         now_ms: int,
+        archived: bool = False,
+        **known: Any,
     ) -> Self:
         """Return the table of runs.
 
@@ -231,8 +340,12 @@ class RunTable(RunsView):
             How many runs there are before and after the filter; ``runs`` may be fewer.
         now_ms
             When this is drawn, in milliseconds since 1970.
+        archived
+            Whether runs that were put aside are shown too.
+        known
+            What else `RunsView` takes: ``goals``, ``user``, ``asked``, ``sparks``.
         """
-        return cls(
+        view = cls(
             runs,
             experiments=experiments,
             title=title,
@@ -240,18 +353,27 @@ class RunTable(RunsView):
             total=total,
             matched=len(runs) if matched is None else matched,
             now_ms=now_ms,
+            **known,
         )
+        view._with_archived = archived
+        return view
+
+    def payload(self) -> dict[str, Any]:
+        """Return the view's data, and whether archived runs are shown at first."""
+        return {**super().payload(), "showArchived": self._with_archived}
 
     def text(self, *, times: bool = False) -> str:
         """Return aligned columns: status, name, evaluation set, tags, metrics, params."""
         if not self.runs:
             return self.empty_text()
         head, right, cells = self._columns(times=times)
-        shown = self.runs[:HTML_ROWS] if not times else self.runs
-        lines = [self.headline(), "", fmt.columns(head, [cells(run) for run in shown], right=right)]
-        if len(shown) < self.matched:
-            lines.append(f"and {self.matched - len(shown):,} more")
-        lines += [line for text in (self.warning_text(), self.left_out_text()) if text for line in ("", text)]
+        runs = self._rows()
+        shown = runs[:HTML_ROWS] if not times else runs
+        rows = [cells(run) for run in shown]
+        lines = [self.headline(), "", fmt.columns(head, rows, right=right)]
+        if len(shown) < self.matched - self._put_aside():
+            lines.append(f"and {self.matched - self._put_aside() - len(shown):,} more")
+        lines += [line for text in self._remarks(rows) for line in ("", text)]
         return "\n".join(lines)
 
     def html(self) -> str:
@@ -259,39 +381,144 @@ class RunTable(RunsView):
         if not self.runs:
             return f"<pre>{safe(self.empty_text())}</pre>"
         head, right, cells = self._columns(times=True)
-        rows = [cells(run) for run in self.runs[:HTML_ROWS]]
-        notes = "".join(f"<p>{safe(text)}</p>" for text in (self.warning_text(), self.left_out_text()) if text)
-        table = bounded_table(head, rows, right=right, total=self.matched)
+        rows = [cells(run) for run in self._rows()[:HTML_ROWS]]
+        notes = "".join(f"<p>{safe(text)}</p>" for text in self._remarks(rows))
+        table = bounded_table(head, rows, right=right, total=self.matched - self._put_aside())
         return f"<p><b>{safe(self.headline())}</b></p>{table}{notes}"
+
+    _with_archived = False
+
+    def _put_aside(self) -> int:
+        """Return how many of the runs are archived and not shown."""
+        return 0 if self._with_archived else sum(is_marked(run.data.tags, ARCHIVED_TAG) for run in self.runs)
+
+    def _rows(self) -> list[Run]:
+        """Return the runs that are shown, children and earlier attempts under what they belong to."""
+        shown = [run for run in self.runs if self._with_archived or not is_marked(run.data.tags, ARCHIVED_TAG)]
+        there = {run.info.run_id for run in shown}
+        under: dict[str, list[Run]] = {}
+        tops = []
+        for run in shown:
+            parent = run.data.tags.get(PARENT_TAG, "")
+            if parent in there and parent != run.info.run_id:
+                under.setdefault(parent, []).append(run)
+            else:
+                tops.append(run)
+        if len(tops) == len(shown):
+            return shown
+        placed: list[Run] = []
+        waiting = tops[::-1]
+        while waiting:
+            placed.append(waiting.pop())
+            waiting += reversed(under.pop(placed[-1].info.run_id, []))
+        # Parents that name each other in a circle have no top: nobody is lost for that.
+        return placed + [run for runs in under.values() for run in runs]
+
+    def _remarks(self, rows: Sequence[Sequence[str]]) -> list[str]:
+        aside = self._put_aside()
+        hidden = f"Not shown: {fmt.counted(aside, aside, 'archived run')}; %track runs --archived shows them."
+        best = "* the best value of a metric"
+        return [
+            text
+            for text in (
+                best if any(cell.startswith("*") for row in rows for cell in row[2:]) and self._bests() else "",
+                hidden if aside else "",
+                self.warning_text(),
+                self.left_out_text(),
+            )
+            if text
+        ]
+
+    def _bests(self) -> dict[str, float]:
+        """Return the best value of each metric of which several runs have different ones."""
+        found = {}
+        for key in _metric_keys(self.runs):
+            values = {run.data.metrics[key] for run in self.runs if key in run.data.metrics}
+            best = self.goals.best(key, values)
+            if best is not None and len([value for value in values if math.isfinite(value)]) > 1:
+                found[key] = best
+        return found
 
     def _columns(self, *, times: bool) -> tuple[list[str], list[bool], Callable[[Run], list[str]]]:
         """Return heads, which of them hold numbers, and what makes a run's cells."""
-        metrics = _metric_keys(self.runs)[:_TEXT_COLUMNS]
+        metrics = _metric_keys(self.runs)
+        if self.goals.primary in metrics:
+            metrics.remove(self.goals.primary)
+            metrics.insert(0, self.goals.primary)
+        metrics = metrics[:_TEXT_COLUMNS]
         params = fmt.sorted_keys([run.data.params for run in self.runs])[:_TEXT_COLUMNS]
         several = len(self._experiments) > 1
+        units = self.goals.units
         head = ["status", "run", *(["experiment"] if several else [])]
         head += ["start", "duration"] if times else []
-        head += ["evaluation set", "tags", *metrics, *params]
+        named = [f"{key} ({units[key]})" if key in units else key for key in metrics]
+        head += ["evaluation set", "tags", *named, *params]
         left = len(head) - len(metrics) - len(params)
         right = [False] * left + [True] * len(metrics) + [False] * len(params)
+        bests = self._bests()
+        there = {run.info.run_id for run in self.runs}
+
+        def number(run: Run, key: str) -> str:
+            value = run.data.metrics.get(key)
+            return ("*" if value is not None and bests.get(key) == value else "") + fmt.number(value)
 
         def cells(run: Run) -> list[str]:
             info = run.info
-            made = [fmt.status(info.status), info.run_name]
+            attempt = _attempt(run.data.tags)
+            again = f" (attempt {attempt})" if attempt is not None and attempt > 1 else ""
+            nested = "└ " if run.data.tags.get(PARENT_TAG) in there else ""
+            made = [fmt.status(info.status), f"{nested}{info.run_name}{again}"]
             made += [self._experiments.get(info.experiment_id, info.experiment_id)] if several else []
             if times:
                 end = info.end_time if info.end_time is not None else self._now_ms
                 made += [fmt.moment(info.start_time), fmt.duration(end - info.start_time)]
             made += [set_texts(run.data.tags), " ".join(chip_texts(run.data.tags))]
-            made += [fmt.number(run.data.metrics.get(key)) for key in metrics]
+            made += [number(run, key) for key in metrics]
             return made + [run.data.params.get(key, "") for key in params]
 
         return head, right, cells
 
 
-def _metric_keys(runs: Sequence[Run]) -> list[str]:
-    """Return the metrics that are columns: all but those that tracknb samples of the machine."""
-    return [key for key in fmt.sorted_keys([run.data.metrics for run in runs]) if not key.startswith(SYSTEM_METRICS)]
+def _metric_keys(runs: Sequence[Run], *, system: bool = False) -> list[str]:
+    """Return the metrics that are columns, or those that tracknb samples of the machine."""
+    return [
+        key for key in fmt.sorted_keys([run.data.metrics for run in runs]) if key.startswith(SYSTEM_METRICS) == system
+    ]
+
+
+def _numbers(runs: Sequence[Run], keys: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        {"key": sendable(key), "values": [fmt.json_number(run.data.metrics.get(key)) for run in runs]} for key in keys
+    ]
+
+
+def _attempt(tags: Mapping[str, str]) -> int | None:
+    text = tags.get(ATTEMPT_TAG, "")
+    return int(text[:18]) if text.isascii() and text.isdecimal() else None
+
+
+def spark(values: Sequence[float]) -> str:
+    """Return a curve as a few digits, the height of each point in sixteenths; empty if there is none to draw.
+
+    Examples
+    --------
+    >>> spark([0.0, 1.0, 2.0, 3.0]), spark([1.0]), spark([1.0, float("nan"), 3.0])
+    ('05af', '', '0 f')
+    """
+    if len(values) > _SPARK_POINTS:
+        values = [values[place * (len(values) - 1) // (_SPARK_POINTS - 1)] for place in range(_SPARK_POINTS)]
+    finite = [value for value in values if math.isfinite(value)]
+    if len(finite) < 2:
+        return ""
+    low, high = min(finite), max(finite)
+    # Halved first: the distance of two floats may be beyond a float.
+    span = high / 2 - low / 2
+    return "".join(
+        " "
+        if not math.isfinite(value)
+        else _SPARK_LEVELS[7 if span == 0 else min(15, round(15 * ((value / 2 - low / 2) / span)))]
+        for value in values
+    )
 
 
 def utc(milliseconds: Sequence[int | None]) -> Any:
@@ -342,6 +569,12 @@ def _coded(values: Sequence[str | None], letters: int | None) -> dict[str, Any]:
         "codes": [-1 if value is None else codes.setdefault(shortened(value, letters), len(codes)) for value in values],
         "dict": list(codes),
     }
+
+
+def _coded_rows(rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    """Return whole rows of items as codes into a dictionary: most runs have the tags of another."""
+    codes: dict[tuple[Any, ...], int] = {}
+    return {"codes": [codes.setdefault(row, len(codes)) for row in rows], "dict": list(codes)}
 
 
 def _coded_lists(lists: Sequence[Sequence[Any]], letters: int | None) -> dict[str, Any]:
