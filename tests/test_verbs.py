@@ -16,6 +16,7 @@ from tracknb.errors import FilterError, InvalidValue, NotFound
 from tracknb.looking import finding
 from tracknb.looking.curves import as_live
 from tracknb.verbs import run_verb
+from tracknb.view.compare import Comparison
 from tracknb.view.experiments import ExperimentList
 from tracknb.view.panel import Panel
 from tracknb.view.table import RunTable
@@ -124,7 +125,7 @@ def test_looking_goes_to_the_experiment_that_was_set(client: tracknb.TrackingCli
         (["trend", "nyc-taxi", "--metric", "rsme"], NotFound, "Did you mean 'rmse'?"),
         (["show", "forrest"], NotFound, "Did you mean 'forest'?"),
         (["rnus"], InvalidValue, "No verb is called 'rnus'. Did you mean 'runs'?"),
-        (["xyz"], InvalidValue, "There are: df, experiments, import, runs, show, trend."),
+        (["xyz"], InvalidValue, "There are: compare, df, experiments, import, runs, show, trend."),
         (["runs", "--experimnt", "a"], InvalidValue, "Did you mean '--experiment'?"),
         (["runs", "--limit", "many"], InvalidValue, "'many' is not a valid integer"),
         (["runs", "metrics.rmse < 4", "--query", "metrics.rmse < 4"], InvalidValue, "A filter was given twice"),
@@ -281,3 +282,56 @@ def test_an_experiment_says_of_its_metrics_which_way_is_better(client):
     assert tracknb.runs_table(experiment="nyc-taxi").payload()["primary"] is None
     with pytest.raises(InvalidValue, match="'lower' or 'higher', not 'up'"):
         tracknb.set_experiment_metric("rmse", direction="up")
+
+
+def test_compare_takes_names_ids_and_last_and_the_first_is_the_baseline(client: tracknb.TrackingClient) -> None:
+    [newest] = client.search_runs(["1"], max_results=1)
+
+    for word in ("last", "forest", newest.info.run_id, newest.info.run_id[:8]):
+        view = run_verb(["compare", "linear", word])
+        assert isinstance(view, Comparison)
+        assert [run.info.run_name for run in view.runs] == ["linear", "forest"]
+        assert "≠  rmse" in view.text()
+        [curve] = view.payload()["curves"]
+        assert (curve["key"], [part["y"] for part in curve["runs"]]) == ("rmse", [[5.1, 4.6], [3.8, 3.3]])
+
+
+@pytest.mark.parametrize("argv", [["compare"], ["compare", "linear"], ["compare", "linear", "linear"]])
+def test_a_comparison_of_less_than_two_runs_says_how(client: tracknb.TrackingClient, argv: list[str]) -> None:
+    with pytest.raises(InvalidValue, match=r"at least two runs.*%track compare baseline last"):
+        run_verb(argv)
+
+
+def test_compare_suggests_the_nearest_name(client: tracknb.TrackingClient) -> None:
+    with pytest.raises(NotFound, match="Did you mean 'forest'"):
+        run_verb(["compare", "linear", "forrest"])
+
+
+def test_too_many_runs_do_not_stand_side_by_side(client: tracknb.TrackingClient) -> None:
+    ids = [client.create_run("1", run_name=f"r{number}").info.run_id for number in range(51)]
+
+    with pytest.raises(InvalidValue, match="51 runs are too many"):
+        tracknb.compare(ids)
+
+
+def test_compare_takes_runs_frames_and_tables(client: tracknb.TrackingClient) -> None:
+    table = tracknb.runs_table(experiment="nyc-taxi")
+
+    for given in ([*table.runs], [table], [table.to_pandas()], ["forest", "ridge", "linear"]):
+        assert [run.info.run_name for run in tracknb.compare(*given).runs] == ["forest", "ridge", "linear"]
+
+
+def test_the_direction_of_a_metric_is_the_experiments(client: tracknb.TrackingClient) -> None:
+    assert "better" in tracknb.compare("linear", "forest").text()
+    client.set_experiment_tag("1", "tracknb.direction.rmse", "higher")
+
+    assert "worse" in tracknb.compare("linear", "forest").text()
+
+
+def test_a_page_asks_for_a_comparison_by_ids(client: tracknb.TrackingClient) -> None:
+    ids = [run.info.run_id for run in client.search_runs(["1"])]
+
+    told = answer({"ask": "compare", "ids": ids}).content
+    assert (told["kind"], told["data"]["id"]) == ("compare", ids)
+    with pytest.raises(InvalidValue):
+        answer({"ask": "compare", "ids": "linear"})

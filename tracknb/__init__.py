@@ -85,7 +85,7 @@ if TYPE_CHECKING:
 
     from tracknb import artifacts, exceptions, tracking
     from tracknb.transfer import import_mlflow
-    from tracknb.verbs import chart, runs_table, trend
+    from tracknb.verbs import chart, compare, runs_table, trend
 
 __version__ = "0.1.0"
 
@@ -111,6 +111,7 @@ __all__ = [
     "active_run",
     "artifacts",
     "chart",
+    "compare",
     "create_experiment",
     "data",
     "delete_experiment",
@@ -176,7 +177,13 @@ __all__ = [
     "trend",
 ]
 
-_LAZY = {"chart": "verbs", "import_mlflow": "transfer", "runs_table": "verbs", "trend": "verbs"}
+_LAZY = {
+    "chart": "verbs",
+    "compare": "verbs",
+    "import_mlflow": "transfer",
+    "runs_table": "verbs",
+    "trend": "verbs",
+}
 _LAZY_MODULES = ("artifacts", "exceptions", "tracking")
 
 

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 from tracknb import active, names
 from tracknb.client import TrackingClient
 from tracknb.errors import InvalidValue
+from tracknb.looking.compare import comparison, named_runs
 from tracknb.looking.curves import as_live
 from tracknb.looking.finding import DEFAULT_LIMIT, Found, find
 from tracknb.looking.tables import run_table, sparks, trend_view
@@ -183,6 +184,12 @@ def _trend(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
     """Answer with the trend of an experiment, or of all where ``experiment`` is null."""
     metric = text_of(asked, "metric") if asked.get("metric") is not None else None
     return Answer(remember(trend_view(_found(client, asked).without_archived(), metric), client).payload())
+
+
+@question("compare")
+def _compare(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
+    """Answer with the comparison of runs, given by their ids; the first is the baseline."""
+    return Answer(remember(comparison(client, named_runs(client, texts_of(asked, "ids"))), client).payload())
 
 
 def _found(client: TrackingClient, asked: Mapping[str, Any]) -> Found:

@@ -22,6 +22,7 @@ from tracknb.answers import remember
 from tracknb.client import TrackingClient
 from tracknb.entities import Run
 from tracknb.errors import InvalidValue
+from tracknb.looking.compare import comparison, named_runs
 from tracknb.looking.curves import as_live, histories, run_ids
 from tracknb.looking.finding import (
     DEFAULT_LIMIT,
@@ -36,6 +37,7 @@ from tracknb.looking.tables import no_such_metric, run_table, trend_view
 from tracknb.transfer import ImportSummary, import_mlflow
 from tracknb.view.base import View
 from tracknb.view.chart import curves_altair
+from tracknb.view.compare import Comparison
 from tracknb.view.data import RunData
 from tracknb.view.experiments import ExperimentList
 from tracknb.view.panel import Panel
@@ -207,6 +209,18 @@ def _show(client: TrackingClient, run: str) -> Panel:
     return Panel.of([as_live(client, named_run(client, run))], now_ms=names.now_ms())
 
 
+@verb("compare")
+@click.argument("runs", nargs=-1, metavar="RUN RUN [RUN ...]")
+@click.option("--differences", is_flag=True, help="Leave out what all of them share.")
+def _compare(client: TrackingClient, runs: Sequence[str], differences: bool) -> Comparison:
+    """Show runs side by side: params, metrics, tags, data, environment, code and curves.
+
+    RUN is a run's id, the beginning of one, its name, or `last` for the newest. The
+    others are compared with the first.
+    """
+    return comparison(client, named_runs(client, runs), differences_only=differences)
+
+
 @VERBS.command("import")
 @click.argument("kind", type=click.Choice(["mlflow", "mlruns"]))
 @click.argument("source", metavar="PATH_OR_URI")
@@ -373,6 +387,45 @@ def trend(
         limit=max_results,
     )
     return trend_view(found.without_archived(), metric)
+
+
+def compare(*runs: str | Run | Iterable[str | Run] | pd.DataFrame | RunTable) -> Comparison:
+    """Return runs side by side as ``%track compare`` shows them; the first is the baseline.
+
+    Parameters
+    ----------
+    *runs
+        Ids, beginnings of ids, names or ``"last"``, runs, a run table, or a frame with a
+        ``run_id`` column such as ``table.selected``.
+
+    Raises
+    ------
+    NotFound
+        A run is unknown.
+    InvalidValue
+        They are fewer than two runs, or more than can stand side by side.
+
+    Examples
+    --------
+    >>> import tracknb
+    >>> _ = tracknb.set_experiment("nyc-taxi")
+    >>> for name, rmse in [("linear", 5.0), ("forest", 4.0)]:
+    ...     with tracknb.start_run(run_name=name):
+    ...         _ = tracknb.log_param("model", name)
+    ...         tracknb.log_metric("rmse", rmse)
+    >>> tracknb.compare("linear", "forest")
+    2 runs in nyc-taxi; the others against linear
+    <BLANKLINE>
+                linear      forest
+       RUN
+       status   ✓ FINISHED  ✓ FINISHED
+       METRICS
+    ≠  rmse     5           4 (-1, -20 %, better)
+       PARAMS
+    ≠  model    linear      forest
+    """
+    client = active.client()
+    return remember(comparison(client, named_runs(client, runs)), client)
 
 
 def chart(
