@@ -84,7 +84,7 @@ if TYPE_CHECKING:
 
     from tracknb import artifacts, exceptions, tracking
     from tracknb.transfer import import_mlflow
-    from tracknb.verbs import chart, runs_table, trend
+    from tracknb.verbs import chart, dashboard, runs_table, save_html, trend
 
 __version__ = "0.1.0"
 
@@ -111,6 +111,7 @@ __all__ = [
     "artifacts",
     "chart",
     "create_experiment",
+    "dashboard",
     "data",
     "delete_experiment",
     "delete_experiment_tag",
@@ -156,6 +157,7 @@ __all__ = [
     "restore_experiment",
     "restore_run",
     "runs_table",
+    "save_html",
     "search_experiments",
     "search_runs",
     "set_evaluation_set",
@@ -174,7 +176,14 @@ __all__ = [
     "trend",
 ]
 
-_LAZY = {"chart": "verbs", "import_mlflow": "transfer", "runs_table": "verbs", "trend": "verbs"}
+_LAZY = {
+    "chart": "verbs",
+    "dashboard": "verbs",
+    "import_mlflow": "transfer",
+    "runs_table": "verbs",
+    "save_html": "verbs",
+    "trend": "verbs",
+}
 _LAZY_MODULES = ("artifacts", "exceptions", "tracking")
 
 

@@ -6,6 +6,7 @@ Every class is frozen; nothing here reads or writes a store.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -90,6 +91,8 @@ TRACEBACK_TAG = "tracknb.traceback"
 END_REASON_TAG = "tracknb.end_reason"
 PYTHON_TAG = "tracknb.env.python"
 PLATFORM_TAG = "tracknb.env.platform"
+# What the tag of a star begins with; the user whose star it is follows.
+STAR_TAGS = "tracknb.star."
 # What MLflow's pages look for.
 LOGGED_ARTIFACTS_TAG = "mlflow.loggedArtifacts"
 LOGGED_IMAGES_TAG = "mlflow.loggedImages"
@@ -176,6 +179,15 @@ class Experiment(_Entity):
     tags: Mapping[str, str] = field(default_factory=dict)
     creation_time: int | None = None
     last_update_time: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentUse:
+    """How many runs an experiment has, how many of them are one user's, and when the newest began (milliseconds)."""
+
+    runs: int
+    of_user: int
+    newest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +363,17 @@ class PagedList(list[T], Generic[T]):
     def __init__(self, items: Iterable[T], token: str | None = None) -> None:
         super().__init__(items)
         self.token = token
+
+
+def star_tag(user: str) -> str:
+    """Return the tag by which a user has starred an experiment or a run.
+
+    Examples
+    --------
+    >>> star_tag("ada@example.org")
+    'tracknb.star.ada_example.org'
+    """
+    return STAR_TAGS + re.sub(r"[^\w\-.]|^\.+", "_", user)[:200]
 
 
 def evaluation_sets(tags: Mapping[str, str]) -> tuple[str, ...]:

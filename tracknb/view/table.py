@@ -20,7 +20,6 @@ from tracknb.entities import (
 from tracknb.view import format as fmt
 from tracknb.view.base import (
     HTML_ROWS,
-    PAYLOAD_LIMIT,
     SHORT_TEXT,
     VERSION,
     View,
@@ -118,14 +117,14 @@ class RunsView(View):
         if count > 2 * _SAMPLE:
             # A few runs tell about how many fit; all of ten thousand would take seconds.
             sample = self.runs[:_SAMPLE]
-            if count * len(json.dumps(self._data_of(sample, None, None))) / _SAMPLE > PAYLOAD_LIMIT:
+            if count * len(json.dumps(self._data_of(sample, None, None))) / _SAMPLE > self.payload_limit:
                 letters = SHORT_TEXT
             weight = len(json.dumps(self._data_of(sample, letters, None))) / _SAMPLE
-            count = max(1, min(count, int(2 * PAYLOAD_LIMIT / weight)))
+            count = max(1, min(count, int(2 * self.payload_limit / weight)))
         payload = self._payload_of(count, letters, keys)
-        while (weight := len(json.dumps(payload))) > PAYLOAD_LIMIT:
+        while (weight := len(json.dumps(payload))) > self.payload_limit:
             # Weight grows about with the number of runs; a little less than the share fits.
-            share = PAYLOAD_LIMIT / weight * 0.95
+            share = self.payload_limit / weight * 0.95
             if letters is None:
                 letters = SHORT_TEXT
             elif keys == 0 or not self.runs:

@@ -16,6 +16,7 @@ export type ViewName = (typeof VIEWS)[number];
 /** The parts that some view knows; Python has the same list. */
 export const PARTS: Readonly<Record<string, string>> = {
   e: 'the experiment',
+  all: '1: runs of all experiments',
   q: 'the query',
   text: 'the words searched for',
   tags: 'tag chips, as key=value joined by commas',
