@@ -16,7 +16,9 @@ from tracknb.errors import FilterError, InvalidValue, NotFound
 from tracknb.looking import finding
 from tracknb.looking.curves import as_live
 from tracknb.verbs import run_verb
+from tracknb.view.base import MIME
 from tracknb.view.compare import Comparison
+from tracknb.view.dashboard import Dashboard
 from tracknb.view.experiments import ExperimentList
 from tracknb.view.panel import Panel
 from tracknb.view.table import RunTable
@@ -125,7 +127,11 @@ def test_looking_goes_to_the_experiment_that_was_set(client: tracknb.TrackingCli
         (["trend", "nyc-taxi", "--metric", "rsme"], NotFound, "Did you mean 'rmse'?"),
         (["show", "forrest"], NotFound, "Did you mean 'forest'?"),
         (["rnus"], InvalidValue, "No verb is called 'rnus'. Did you mean 'runs'?"),
-        (["xyz"], InvalidValue, "There are: compare, df, experiments, import, runs, show, trend."),
+        (
+            ["xyz"],
+            InvalidValue,
+            "There are: compare, dashboard, df, experiments, import, runs, save, show, trend.",
+        ),
         (["runs", "--experimnt", "a"], InvalidValue, "Did you mean '--experiment'?"),
         (["runs", "--limit", "many"], InvalidValue, "'many' is not a valid integer"),
         (["runs", "metrics.rmse < 4", "--query", "metrics.rmse < 4"], InvalidValue, "A filter was given twice"),
@@ -178,7 +184,7 @@ def test_experiments_lists_them_with_their_runs(client: tracknb.TrackingClient) 
     view = run_verb(["experiments"])
 
     assert isinstance(view, ExperimentList)
-    assert view.text() == "experiment  runs\nnyc-taxi       3\nempty-exp      0"
+    assert view.text() == "All (2)\n\nexperiment  runs\nnyc-taxi       3\nempty-exp      0"
 
 
 def test_a_hostile_experiment_name_stays_text(client: tracknb.TrackingClient) -> None:
@@ -189,8 +195,53 @@ def test_a_hostile_experiment_name_stays_text(client: tracknb.TrackingClient) ->
     assert "<img" not in view.html()
 
 
-def test_no_verb_at_all_shows_the_runs(client: tracknb.TrackingClient) -> None:
-    assert isinstance(run_verb([]), RunTable)
+def test_no_verb_at_all_opens_the_dashboard_at_the_experiment_used_last(client: tracknb.TrackingClient) -> None:
+    view = run_verb([])
+
+    assert isinstance(view, Dashboard)
+    assert view.experiment == "nyc-taxi"
+    text = view.text()
+    assert text.startswith("All (2)\n\nexperiment  runs\nnyc-taxi       3\n")
+    assert "nyc-taxi: 3 runs" in text
+    assert list(view.payload()["pages"]) == [run.info.run_id for run in tracknb.runs_table().runs]
+
+
+def test_a_dashboard_without_any_run_says_how_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACKNB_TRACKING_URI", f"sqlite:///{tmp_path}/empty.db")
+
+    assert "%%track_run --experiment" in tracknb.dashboard().text()
+    assert "%%track_run --experiment" in tracknb.dashboard().html()
+
+
+def test_a_copied_line_opens_the_same_runs(client: tracknb.TrackingClient) -> None:
+    line = ["runs", "--view", "runs?e=nyc-taxi&q=metrics.rmse < 4&sort=-metrics.rmse&wings=2"]
+    view = run_verb(line)
+
+    assert isinstance(view, RunTable)
+    assert [run.info.run_name for run in view.runs] == ["forest", "ridge"]
+    bundle = view.bundle()
+    assert bundle[MIME]["state"] == {"e": "nyc-taxi", "q": "metrics.rmse < 4", "sort": "-metrics.rmse"}
+    assert bundle["text/plain"].endswith("Not known to this tracknb and passed over: 'wings'.")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "runs?", "<script>", "runs?id=../../etc&tab=%00", "trend?metric=no such", "?" * 9_999]
+)
+def test_no_text_of_a_view_breaks_the_dashboard(client: tracknb.TrackingClient, text: str) -> None:
+    for argv in (["--view", text], ["dashboard", "--view", text], ["runs", "--view", text], ["trend", "--view", text]):
+        view = run_verb(argv)
+        assert view is not None
+        assert "<script" not in view.bundle()["text/html"]
+
+
+def test_the_catalogue_opens_as_a_line_says(client: tracknb.TrackingClient) -> None:
+    taxi = client.get_experiment_by_name("nyc-taxi")
+    assert taxi is not None
+    client.change_experiment_tags(taxi.experiment_id, {star_tag(user_name()): "true"})
+    view = run_verb(["experiments", "--view", "experiments?list=starred"])
+
+    assert view is not None
+    assert view.text() == "Starred (1)\n\nexperiment  runs\n★ nyc-taxi     3"
 
 
 def test_help_is_printed_and_shows_no_view(client: tracknb.TrackingClient, capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,7 +85,7 @@ if TYPE_CHECKING:
 
     from tracknb import artifacts, exceptions, tracking
     from tracknb.transfer import import_mlflow
-    from tracknb.verbs import chart, compare, runs_table, trend
+    from tracknb.verbs import chart, compare, dashboard, runs_table, save_html, trend
 
 __version__ = "0.1.0"
 
@@ -113,6 +113,7 @@ __all__ = [
     "chart",
     "compare",
     "create_experiment",
+    "dashboard",
     "data",
     "delete_experiment",
     "delete_experiment_tag",
@@ -158,6 +159,7 @@ __all__ = [
     "restore_experiment",
     "restore_run",
     "runs_table",
+    "save_html",
     "search_experiments",
     "search_runs",
     "set_evaluation_set",
@@ -180,8 +182,10 @@ __all__ = [
 _LAZY = {
     "chart": "verbs",
     "compare": "verbs",
+    "dashboard": "verbs",
     "import_mlflow": "transfer",
     "runs_table": "verbs",
+    "save_html": "verbs",
     "trend": "verbs",
 }
 _LAZY_MODULES = ("artifacts", "exceptions", "tracking")

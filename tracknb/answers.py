@@ -7,7 +7,7 @@ Questions come from a page, so each argument is looked at before it is used.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 from tracknb import active, names
 from tracknb.client import TrackingClient
 from tracknb.errors import InvalidValue
+from tracknb.looking.catalogue import catalogue, experiment_page
 from tracknb.looking.compare import comparison, named_runs
 from tracknb.looking.curves import as_live
 from tracknb.looking.finding import DEFAULT_LIMIT, Found, find
@@ -71,6 +72,12 @@ def answer(asked: Mapping[str, Any], view_id: str | None = None) -> Answer:
     view = view_by_id(view_id) if view_id is not None else None
     client = _clients.get(view) if view is not None else None
     return answering(client or active.client(), asked)
+
+
+def pages_of(client: TrackingClient, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the pages of runs by run id, for an output that is to show them without a kernel."""
+    pages = {run_id: _QUESTIONS["run"](client, {"ask": "run", "id": run_id}) for run_id in run_ids}
+    return {run_id: page.content for run_id, page in pages.items() if not page.buffers}
 
 
 def text_of(asked: Mapping[str, Any], key: str) -> str:
@@ -196,3 +203,27 @@ def _found(client: TrackingClient, asked: Mapping[str, Any]) -> Found:
     wanted = [text_of(asked, "experiment")] if asked.get("experiment") is not None else []
     query = text_of(asked, "query") if asked.get("query") is not None else ""
     return find(client, query=query, experiment=wanted, all_experiments=not wanted)
+
+
+@question("experiments")
+def _experiments(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
+    """Answer with the catalogue."""
+    return Answer(remember(catalogue(client), client).payload())
+
+
+@question("experiment")
+def _experiment(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
+    """Answer with the page of an experiment, by its id."""
+    experiment = client.get_experiment(text_of(asked, "id"))
+    return Answer(remember(experiment_page(client, experiment), client).payload())
+
+
+@question("change_experiment")
+def _change_experiment(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
+    """Set tags of an experiment and take others off; answer with its tags as they are then."""
+    tags = asked.get("set") or {}
+    if not isinstance(tags, dict) or not all(isinstance(item, str) for pair in tags.items() for item in pair):
+        raise InvalidValue("The question 'change_experiment' needs texts by key as 'set'.")
+    removed = texts_of(asked, "delete") if asked.get("delete") is not None else []
+    changed = client.change_experiment_tags(text_of(asked, "id"), tags, removed)
+    return Answer({"tags": dict(changed.tags)})

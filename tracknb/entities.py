@@ -92,7 +92,7 @@ END_REASON_TAG = "tracknb.end_reason"
 PYTHON_TAG = "tracknb.env.python"
 PLATFORM_TAG = "tracknb.env.platform"
 # Marks that people put on runs and experiments. Stars and pins are each user's own.
-_STAR: Final = "tracknb.star."
+STAR_TAGS = "tracknb.star."
 _PIN: Final = "tracknb.pin."
 ARCHIVED_TAG = "tracknb.archived"
 # What MLflow's pages look for.
@@ -181,6 +181,15 @@ class Experiment(_Entity):
     tags: Mapping[str, str] = field(default_factory=dict)
     creation_time: int | None = None
     last_update_time: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentUse:
+    """How many runs an experiment has, how many of them are one user's, and when the newest began (milliseconds)."""
+
+    runs: int
+    of_user: int
+    newest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,7 +375,7 @@ def star_tag(user: str) -> str:
     >>> star_tag("ada"), star_tag("LAB\\\\ada")
     ('tracknb.star.ada', 'tracknb.star.LAB_ada')
     """
-    return _STAR + _as_key(user)
+    return STAR_TAGS + _as_key(user)
 
 
 def pin_tag(user: str) -> str:

@@ -312,7 +312,7 @@ def test_track_shows_the_runs_and_says_what_it_does_not_know(shell, monkeypatch)
     table = shell.run_line_magic("track", "runs nyc-taxi")
 
     assert "one" in table.text()
-    assert [run.info.run_name for run in shell.run_line_magic("track", "").runs] == ["one"]
+    assert [run.info.run_name for run in shell.run_line_magic("track", "").runs.runs] == ["one"]
     with pytest.raises(InvalidValue, match="Did you mean 'runs'"):
         shell.run_line_magic("track", "rums")
 

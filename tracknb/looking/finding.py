@@ -284,15 +284,6 @@ def _all_runs(client: TrackingClient, places: Iterable[str], page: int = _PAGE) 
             return
 
 
-def last_runs(client: TrackingClient, experiments: Iterable[Experiment]) -> dict[str, int]:
-    """Return when the newest run of each experiment started; one without runs is left out."""
-    newest = {}
-    for item in experiments:
-        for run in client.search_runs([item.experiment_id], max_results=1):
-            newest[item.experiment_id] = run.info.start_time
-    return newest
-
-
 def as_list(value: str | Sequence[str] | None) -> list[str]:
     """Return one name or several as a list."""
     if value is None:

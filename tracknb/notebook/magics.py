@@ -145,7 +145,7 @@ def _command(
 def track(line: str) -> Any:
     """Look at what was tracked: ``%track runs``, ``%track trend``, ``%track show last``.
 
-    ``%track`` alone shows the run table; ``df = %track df metrics.rmse < 5`` is a DataFrame;
+    ``%track`` alone shows the dashboard; ``df = %track df metrics.rmse < 5`` is a DataFrame;
     ``%track VERB --help`` tells a verb's options.
     """
     from tracknb import verbs

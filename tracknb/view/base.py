@@ -6,16 +6,20 @@ script or style sheet, and our own type carries the data for the interactive for
 
 from __future__ import annotations
 
+import os
 import re
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any, Final
 
 from tracknb import names
 from tracknb.entities import evaluation_sets
-from tracknb.view.format import clipped
+from tracknb.view import standalone
+from tracknb.view.format import clipped, one_line
+from tracknb.view.state import ViewState
 
 MIME: Final = "application/vnd.tracknb.view+json"
 VERSION: Final = 1
@@ -45,6 +49,9 @@ class View(ABC):
     def __init__(self) -> None:
         self.view_id = names.new_id()
         self.selection: tuple[str, ...] = ()
+        # What the data may weigh; a page that stands alone may weigh more than an output.
+        self.payload_limit = PAYLOAD_LIMIT
+        self.opened: ViewState | None = None
         _views[self.view_id] = self
 
     @abstractmethod
@@ -60,7 +67,50 @@ class View(ABC):
         """Return the view's data, for strict JSON."""
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return {MIME: self.payload(), "text/html": self.html(), "text/plain": self.text()}
+        return self.bundle()
+
+    def bundle(self) -> dict[str, Any]:
+        """Return the three layers; where a copied line opened the view, with what was set in it."""
+        payload, html, text = self.payload(), self.html(), self.text()
+        if self.opened is not None:
+            payload["state"] = {key: sendable(value) for key, value in self.opened.parts.items()}
+            if self.opened.note:
+                note = one_line(self.opened.note)
+                payload["stateNote"] = sendable(note)
+                html, text = f"{html}<p>{safe(note)}</p>", f"{text}\n\n{note}"
+        return {MIME: payload, "text/html": html, "text/plain": text}
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Save the view as one HTML page that works in any browser, without a kernel and offline; return its path.
+
+        An older page of this name is replaced. More fits into such a page than into an output.
+
+        Raises
+        ------
+        InvalidValue
+            The name does not end in ``.html``, the folder is not there, or nobody may write there.
+
+        Examples
+        --------
+        >>> import tracknb
+        >>> _ = tracknb.set_experiment("nyc-taxi")
+        >>> with tracknb.start_run(run_name="linear"):
+        ...     tracknb.log_metric("rmse", 5.1)
+        >>> tracknb.runs_table().save("runs.html").name
+        'runs.html'
+        """
+        usual, self.payload_limit = self.payload_limit, max(self.payload_limit, standalone.PAYLOAD_LIMIT)
+        try:
+            layers = self.bundle()
+        finally:
+            self.payload_limit = usual
+        title = safe(clipped(one_line(self.title_text()), 120))
+        payload = {"text": layers["text/plain"], **layers[MIME]}
+        return standalone.write(path, standalone.page_of(payload, html=layers["text/html"], title=title))
+
+    def title_text(self) -> str:
+        """Return what a saved page is called."""
+        return self.text().partition("\n")[0] or "tracknb"
 
     def __repr__(self) -> str:
         return self.text()
@@ -108,12 +158,14 @@ def html_table(
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def bounded_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[bool], total: int) -> str:
+def bounded_table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[bool], total: int, limit: int = HTML_LIMIT
+) -> str:
     """Return a table that an output can carry: shorter texts, then fewer rows; it says how many of ``total`` miss."""
     table, shown = "", 0
     for letters, count in _LETTERS_AND_ROWS:
         table, shown = html_table(head, rows[:count], right=right, letters=letters), min(count, len(rows))
-        if len(table) <= HTML_LIMIT:
+        if len(table) <= limit:
             break
     return table + (f"<p>and {total - shown:,} more</p>" if shown < total else "")
 

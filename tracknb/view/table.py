@@ -29,7 +29,6 @@ from tracknb.entities import (
 from tracknb.view import format as fmt
 from tracknb.view.base import (
     HTML_ROWS,
-    PAYLOAD_LIMIT,
     SHORT_TEXT,
     VERSION,
     View,
@@ -140,9 +139,9 @@ class RunsView(View):
         """
         if len(self.runs) <= 2 * _SAMPLE:
             payload = self._payload_of(len(self.runs), None, None, system=True)
-            if len(json.dumps(payload)) <= PAYLOAD_LIMIT:
+            if len(json.dumps(payload)) <= self.payload_limit:
                 return payload
-        limit = PAYLOAD_LIMIT - len(json.dumps(self._sparks)) if self._sparks else PAYLOAD_LIMIT
+        limit = self.payload_limit - (len(json.dumps(self._sparks)) if self._sparks else 0)
         count = len(self.runs)
         letters = keys = None
         if count > 2 * _SAMPLE:
@@ -153,9 +152,9 @@ class RunsView(View):
             weight = len(json.dumps(self._data_of(sample, letters, None))) / _SAMPLE
             count = max(1, min(count, int(2 * limit / weight)))
         payload = self._payload_of(count, letters, keys)
-        while (weight := len(json.dumps(payload))) > PAYLOAD_LIMIT:
+        while (weight := len(json.dumps(payload))) > self.payload_limit:
             # Weight grows about with the number of runs; a little less than the share fits.
-            share = PAYLOAD_LIMIT / weight * 0.95
+            share = self.payload_limit / weight * 0.95
             if letters is None:
                 letters = SHORT_TEXT
             elif keys == 0 or not self.runs:
