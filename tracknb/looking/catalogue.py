@@ -64,5 +64,7 @@ def dashboard_view(
         table,
         chosen,
         pages=pages_of(client, [run.info.run_id for run in newest]),
-        others={name: run_table(client, find(client, experiment=[name])) for name in nearby[:_OTHERS_SAVED]} if is_page else {},
+        others={name: run_table(client, find(client, experiment=[name])) for name in nearby[:_OTHERS_SAVED]}
+        if is_page
+        else {},
     )

@@ -10,6 +10,7 @@ widget for long.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import threading
 import time
@@ -18,7 +19,8 @@ from typing import Any, Final
 
 from IPython.core.interactiveshell import InteractiveShell
 
-from tracknb import names
+from tracknb import active, names
+from tracknb.errors import TracknbError
 from tracknb.live import LiveRun
 from tracknb.notebook import line, widgets
 from tracknb.notebook.line import Page
@@ -124,6 +126,7 @@ class LivePanel:
         try:
             self._stop.wait(_GRACE_SECONDS)
             while not self._stop.is_set():
+                self._check_alerts()
                 runs = self._runs()
                 if runs:
                     self._draw(runs)
@@ -131,6 +134,11 @@ class LivePanel:
         except Exception:
             # The panel is a convenience: the static form still comes at the end.
             return
+
+    def _check_alerts(self) -> None:
+        """Tag the runs with what their alerts say; a store that refuses does not stop the panel."""
+        with contextlib.suppress(TracknbError):
+            active.check_alerts()
 
     def _draw(self, runs: list[LiveRun]) -> None:
         if not self._bundle:

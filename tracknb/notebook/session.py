@@ -133,6 +133,8 @@ class Session:
             store=options.store,
             durable=options.durable,
             system_metrics=options.system_metrics or None,
+            plateau=options.plateau,
+            overtime_ms=options.overtime_ms,
         )
 
     def _show_panel(self) -> None:

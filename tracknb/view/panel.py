@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from tracknb.entities import NOTE_TAG, evaluation_sets
+from tracknb.entities import NOTE_TAG, alerts_of, evaluation_sets
 from tracknb.live import LiveRun, LiveSeries
 from tracknb.view import format as fmt
 from tracknb.view.base import (
@@ -78,6 +78,7 @@ class Panel(View):
             lines.append(f"{fmt.moment(run.start_time)}, took {self._elapsed(run)}")
         if run.error:
             lines.append(run.error)
+        lines += [f"alert: {text}" for text in alerts_of(run.tags)]
         lines += [f"changed: {key} {old} → {new}" for key, old, new in run.changed]
         if run.params:
             lines.append("params: " + ", ".join(f"{key}={value}" for key, value in run.params.items()))
@@ -115,8 +116,8 @@ class Panel(View):
     def _columns_of_many(self, *, times: bool) -> tuple[list[str], list[list[str]], list[bool]]:
         """Return heads, rows and which columns hold numbers, one row a run; none that is empty throughout."""
         metrics, params = (keys[:_COLUMNS_OF_MANY] for keys in self._keys_of_many())
-        head = ["status", "run", "duration", "evaluation set", "tags", *metrics, *params, "changed", "error"]
-        right = [False] * 5 + [True] * len(metrics) + [False] * (len(params) + 2)
+        head = ["status", "run", "duration", "evaluation set", "tags", *metrics, *params, "changed", "alerts", "error"]
+        right = [False] * 5 + [True] * len(metrics) + [False] * (len(params) + 3)
         rows = [
             [
                 fmt.status(run.status),
@@ -127,6 +128,7 @@ class Panel(View):
                 *(_last(run.series.get(key)) for key in metrics),
                 *(run.params.get(key, "") for key in params),
                 ", ".join(f"{key} {old} → {new}" for key, old, new in run.changed),
+                ", ".join(alerts_of(run.tags)),
                 run.error or "",
             ]
             for run in self.runs
@@ -150,6 +152,7 @@ class Panel(View):
         ]
         if run.error:
             parts.append(_paragraph(run.error))
+        parts += [_paragraph(f"Alert: {text}") for text in alerts_of(run.tags)[:_ROWS]]
         parts += [_paragraph(f"changed: {key} {old} → {new}", _LINE_LETTERS) for key, old, new in run.changed[:_ROWS]]
         facts = [
             ("evaluation set", set_texts(run.tags)),
@@ -280,6 +283,7 @@ def run_facts(run: LiveRun, *, letters: int | None = None, keys: int | None = No
         "progress": None
         if progress is None
         else {"n": progress.n, "total": progress.total, "label": sendable(progress.label)},
+        "alerts": [shortened(text, letters) for text in alerts_of(run.tags)[:keys]],
         "changed": [[shortened(text, letters) for text in change] for change in run.changed[:keys]],
     }
 

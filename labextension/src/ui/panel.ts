@@ -261,10 +261,11 @@ export function panelView(payload: PanelPayload, options: PanelOptions = {}): Vi
   const tileBox = h('div', { class: 'tnb-tiles' });
   const chips = h('div', { class: 'tnb-chips' });
   const changes = h('div', { class: 'tnb-quiet' });
+  const alerts = h('div', { class: 'tnb-alert', role: 'status' });
   const errors = h('div', { class: 'tnb-error', role: 'alert' });
   const note = h('div', { class: 'tnb-quiet' }, payload.note ?? '');
   const waiting = h('div', { class: 'tnb-quiet' });
-  root.element.append(lineBox, waiting, chartBox, tileBox, chips, changes, errors, note);
+  root.element.append(lineBox, alerts, waiting, chartBox, tileBox, chips, changes, errors, note);
 
   const now = () => (live ? Math.max(Date.now() + offset, offset ? 0 : payload.now) : payload.now);
 
@@ -369,6 +370,10 @@ export function panelView(payload: PanelPayload, options: PanelOptions = {}): Vi
     setText(
       changes,
       changed.length ? `Changed: ${changed.map(([name, old, next]) => `${name} ${side(old)} → ${side(next)}`).join(', ')}` : ''
+    );
+    setText(
+      alerts,
+      runs.flatMap(run => (run.alerts ?? []).map(text => (several ? `${run.name}: ${text}` : text))).join('\n')
     );
     setText(errors, runs.filter(run => run.error).map(run => (several ? `${run.name}: ${run.error}` : run.error)).join('\n'));
     errors.style.whiteSpace = 'pre-wrap';

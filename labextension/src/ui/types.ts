@@ -85,6 +85,8 @@ export interface PanelRunBase {
   error: string | null;
   progress: { n: number; total: number | null; label: string } | null;
   changed: [string, string, string][];
+  /** Sentences on what somebody would want to be told: a metric that is NaN, one that no longer gets better. */
+  alerts?: string[];
 }
 
 export interface PanelRun extends PanelRunBase {
