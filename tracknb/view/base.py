@@ -13,13 +13,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tracknb import names
 from tracknb.entities import evaluation_sets
-from tracknb.view import standalone
+from tracknb.errors import InvalidValue
+from tracknb.view import pictures, standalone
 from tracknb.view.format import clipped, one_line
 from tracknb.view.state import ViewState
+
+if TYPE_CHECKING:
+    import altair as alt
 
 MIME: Final = "application/vnd.tracknb.view+json"
 VERSION: Final = 1
@@ -34,6 +38,7 @@ SHORT_TEXT: Final = 250
 _UNSHOWABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 _CELL_LETTERS: Final = 200
 _LETTERS_AND_ROWS: Final = ((_CELL_LETTERS, HTML_ROWS), (60, HTML_ROWS), (60, 20), (30, 8))
+_PAGE_ENDINGS: Final = (".html", ".htm")
 _HIDDEN: Final = ("mlflow.", "tracknb.")
 # Views that somebody still holds, so that the one on the screen hears what is ticked in it.
 _views: weakref.WeakValueDictionary[str, View] = weakref.WeakValueDictionary()
@@ -81,14 +86,19 @@ class View(ABC):
         return {MIME: payload, "text/html": html, "text/plain": text}
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Save the view as one HTML page that works in any browser, without a kernel and offline; return its path.
+        """Save the view and return its path: a page that works in any browser, or the picture of its chart.
 
-        An older page of this name is replaced. More fits into such a page than into an output.
+        The page (``.html``) needs no kernel and no network, and more fits into it than into an
+        output. Pictures (``.svg``, ``.png``, ``.pdf``) are what `to_altair` returns. An older
+        file of this name is replaced.
 
         Raises
         ------
         InvalidValue
-            The name does not end in ``.html``, the folder is not there, or nobody may write there.
+            The name ends otherwise, the view has no chart, the folder is not there, or nobody
+            may write there.
+        MissingExtra
+            A picture needs ``pip install "tracknb[export]"``.
 
         Examples
         --------
@@ -99,6 +109,12 @@ class View(ABC):
         >>> tracknb.runs_table().save("runs.html").name
         'runs.html'
         """
+        ending = Path(path).suffix.lower()
+        if ending in pictures.ENDINGS:
+            return standalone.write(path, pictures.drawn(self.to_altair(), ending))
+        if ending not in _PAGE_ENDINGS:
+            known = ", ".join((_PAGE_ENDINGS[0], *pictures.ENDINGS))
+            raise InvalidValue(f"'{Path(path).name}' must end in one of {known}: a page, or the picture of a chart.")
         usual, self.payload_limit = self.payload_limit, max(self.payload_limit, standalone.PAYLOAD_LIMIT)
         try:
             layers = self.bundle()
@@ -106,7 +122,21 @@ class View(ABC):
             self.payload_limit = usual
         title = safe(clipped(one_line(self.title_text()), 120))
         payload = {"text": layers["text/plain"], **layers[MIME]}
-        return standalone.write(path, standalone.page_of(payload, html=layers["text/html"], title=title))
+        page = standalone.page_of(payload, html=layers["text/html"], title=title)
+        return standalone.write(path, page.encode())
+
+    def to_altair(self) -> alt.TopLevelMixin:
+        """Return the view's chart for Altair, to restyle or to export.
+
+        Raises
+        ------
+        InvalidValue
+            This view has no chart.
+        """
+        raise InvalidValue(
+            f"{type(self).__name__} has no chart. Trends, comparisons and runs have one, and tracknb.chart() draws "
+            "the curves of any runs."
+        )
 
     def title_text(self) -> str:
         """Return what a saved page is called."""

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tracknb.entities import NOTE_TAG, alerts_of, evaluation_sets
 from tracknb.live import LiveRun, LiveSeries
@@ -27,8 +27,11 @@ from tracknb.view.base import (
     shortened,
     shown_tags,
 )
-from tracknb.view.chart import PALETTE, Curve, abscissa, color_index, image, small_multiples, thin
+from tracknb.view.chart import PALETTE, Curve, abscissa, color_index, curves_altair, image, small_multiples, thin
 from tracknb.view.chart import Panel as ChartPanel
+
+if TYPE_CHECKING:
+    import altair as alt
 
 # All curves of one output together; a point weighs some 40 bytes in JSON.
 _POINTS: Final = 1_000
@@ -206,6 +209,18 @@ class Panel(View):
 
     def _elapsed(self, run: LiveRun) -> str:
         return fmt.duration((run.end_time or self._now_ms) - run.start_time)
+
+    def to_altair(self) -> alt.Chart | alt.FacetChart:
+        """Return the curves as an Altair chart, to restyle or to export; thinned where they are long."""
+        shared = Counter(run.name for run in self.runs)
+        return curves_altair(
+            {
+                run.name if shared[run.name] == 1 else f"{run.name} {run.run_id[:6]}": {
+                    key: _curve(series)[:2] for key, series in _metrics(run)
+                }
+                for run in self.runs
+            }
+        )
 
     def payload(self) -> dict[str, Any]:
         """Return the runs' data, curves thinned to what a screen can show.

@@ -10,17 +10,16 @@ import base64
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from tracknb import names
 from tracknb.errors import InvalidValue, TracknbError
 
 # What the data of such a page may weigh: a mail still takes it, a browser reads it at once.
 PAYLOAD_LIMIT: Final = 5_000_000
 SCRIPT: Final = Path(__file__).parent / "static" / "standalone.js"
-_ENDINGS: Final = (".html", ".htm")
 # What ends a script element or a line of one, inside a JSON text.
 _IN_SCRIPT: Final = str.maketrans({letter: f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"})
 _STYLE: Final = """
@@ -56,36 +55,29 @@ def page_of(payload: Mapping[str, Any], *, html: str, title: str) -> str:
     )
 
 
-def write(path: str | os.PathLike[str], page: str) -> Path:
-    """Write a page whole or not at all, over an older one, and return where it is.
+def write(path: str | os.PathLike[str], content: bytes) -> Path:
+    """Write a page or a picture whole or not at all, over an older one, and return where it is.
 
     Raises
     ------
     InvalidValue
-        The name does not end in ``.html``, the folder is not there, or nobody may write there.
+        The folder is not there, or nobody may write there.
     """
     target = Path(path).expanduser().absolute()
-    if target.suffix.lower() not in _ENDINGS:
-        raise InvalidValue(f"A saved page is HTML, so call it {target.stem or 'runs'}.html, not '{target.name}'.")
     if not target.parent.is_dir():
-        raise InvalidValue(f"There is no folder {target.parent}. Make it first, or save the page elsewhere.")
+        raise InvalidValue(f"There is no folder {target.parent}. Make it first, or save elsewhere.")
     if target.is_dir():
         raise InvalidValue(f"{target} is a folder. Name a file in it, such as {target / 'runs.html'}.")
-    temporary = None
+    # Beside its place, because a rename does not cross file systems.
+    partial = target.with_name(f".{target.stem[:40]}-{names.new_id()}.tmp")
     try:
-        # Beside the page, because a rename does not cross file systems.
-        number, temporary = tempfile.mkstemp(prefix=f".{target.stem[:40]}-", suffix=".tmp", dir=target.parent)
-        with os.fdopen(number, "w", encoding="utf-8", newline="\n") as file:
-            file.write(page)
-        # mkstemp's file is for its owner alone; a page is made to be passed on.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, target)
+        try:
+            partial.write_bytes(content)
+            os.replace(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
-        raise InvalidValue(f"{target} could not be written: {error.strerror}. Save the page elsewhere.") from error
+        raise InvalidValue(f"{target} could not be written: {error.strerror}. Save it elsewhere.") from error
     return target
 
 
