@@ -12,8 +12,10 @@ import pytest
 
 from tests.view.test_views import HOSTILE, Tags, make_run
 from tracknb.entities import Dataset, DatasetInput, InputTag, Run, RunInputs
+from tracknb.live import LiveSeries
 from tracknb.view.base import MIME
 from tracknb.view.compare import Comparison, delta
+from tracknb.view.direction import Goals
 
 CODE = "lr = 0.1\nmodel = fit(lr)\nscore(model)\n"
 
@@ -22,7 +24,7 @@ def comparison_of(runs, **options):
     given = {
         "experiments": {"1": "nyc-taxi"},
         "curves": {},
-        "directions": {"rmse": "lower"},
+        "goals": Goals(),
         "now_ms": 1_700_000_100_000,
     }
     return Comparison.of(runs, **(given | options))
@@ -42,9 +44,15 @@ def two_runs():
     ]
 
 
+def series_of(key, values):
+    series = LiveSeries(key)
+    for step, value in enumerate(values):
+        series.add(step, value, 1_000 * step)
+    return series
+
+
 def curves_of(runs, points=20):
-    steps = list(range(points))
-    return {run.info.run_id: {"loss": (steps, steps, [1 / (1 + step) for step in steps])} for run in runs}
+    return {run.info.run_id: {"loss": series_of("loss", [1 / (1 + step) for step in range(points)])} for run in runs}
 
 
 def test_a_comparison_reads_as_aligned_text_that_marks_what_differs():
@@ -177,7 +185,7 @@ def test_hostile_text_stays_text_in_every_form():
         make_run(1, HOSTILE, metrics={HOSTILE: 1.0}, params={HOSTILE: HOSTILE}, tags=tags),
         make_run(2, "other", metrics={HOSTILE: 2.0}, params={HOSTILE: "b"}, tags={**tags, "tracknb.source.cell": "x"}),
     ]
-    curves = {run.info.run_id: {HOSTILE: ([0, 1], [0, 1], [1.0, math.nan])} for run in runs}
+    curves = {run.info.run_id: {HOSTILE: series_of(HOSTILE, [1.0, math.nan])} for run in runs}
     bundle = comparison_of(runs, experiments={"1": HOSTILE}, curves=curves)._repr_mimebundle_()
 
     seen = Tags(bundle["text/html"])
@@ -207,7 +215,7 @@ def test_a_heavy_comparison_says_what_it_leaves_out():
         for number in range(1, 51)
     ]
     curves = {
-        run.info.run_id: {f"loss{key}": (range(400), range(400), [step / 7 for step in range(400)]) for key in range(3)}
+        run.info.run_id: {f"loss{key}": series_of(f"loss{key}", [step / 7 for step in range(400)]) for key in range(3)}
         for run in runs
     }
     view = comparison_of(runs, curves=curves, curves_left_out=5)

@@ -10,9 +10,10 @@ from tracknb import names
 from tracknb.client import TrackingClient
 from tracknb.entities import SYSTEM_METRICS, Run
 from tracknb.errors import InvalidValue
+from tracknb.live import LiveSeries
 from tracknb.looking.curves import run_ids
 from tracknb.looking.finding import named_run
-from tracknb.view.compare import Comparison, Points
+from tracknb.view.compare import Comparison
 from tracknb.view.direction import Goals
 
 # More columns than this nobody reads; parallel coordinates of a table show hundreds of runs.
@@ -52,25 +53,24 @@ def named_runs(client: TrackingClient, wanted: Iterable[Any]) -> list[Run]:
 
 def comparison(client: TrackingClient, runs: Sequence[Run], *, differences_only: bool = False) -> Comparison:
     """Return the comparison of runs with the first of them, curves included."""
-    experiments = {item: client.get_experiment(item) for item in {run.info.experiment_id for run in runs}}
-    keys = sorted({key for run in runs for key in run.data.metrics})
+    experiments = {item: client.get_experiment(item) for item in dict.fromkeys(run.info.experiment_id for run in runs)}
     curves, left_out = _curves(client, runs)
     return Comparison.of(
         runs,
         experiments={item: experiment.name for item, experiment in experiments.items()},
         curves=curves,
-        directions=Goals.of(item.tags for item in experiments.values()).payload(keys)["directions"],
+        goals=Goals.of(experiment.tags for experiment in experiments.values()),
         now_ms=names.now_ms(),
         differences_only=differences_only,
         curves_left_out=left_out,
     )
 
 
-def _curves(client: TrackingClient, runs: Sequence[Run]) -> tuple[dict[str, dict[str, Points]], int]:
+def _curves(client: TrackingClient, runs: Sequence[Run]) -> tuple[dict[str, dict[str, LiveSeries]], int]:
     """Return the curves of the metrics that most runs have, and how many metrics have some that are not given."""
     held = {
         run.info.run_id: {
-            key: summary.count for key, summary in client.metric_summaries(run.info.run_id).items() if summary.count > 1
+            key: summary for key, summary in client.metric_summaries(run.info.run_id).items() if summary.count > 1
         }
         for run in runs
     }
@@ -78,8 +78,12 @@ def _curves(client: TrackingClient, runs: Sequence[Run]) -> tuple[dict[str, dict
     # What the machine did comes after what the model did.
     ordered = sorted(counts, key=lambda key: (key.startswith(SYSTEM_METRICS), -counts[key], key))
     chosen = ordered[: max(1, min(_METRICS, _CURVES // len(runs)))]
-    curves: dict[str, dict[str, Points]] = {
-        run_id: {key: client.metric_curve(run_id, key, _POINTS) for key in chosen if key in of_run}
+    curves = {
+        run_id: {
+            key: LiveSeries.stored(key, of_run[key], client.metric_curve(run_id, key, _POINTS))
+            for key in chosen
+            if key in of_run
+        }
         for run_id, of_run in held.items()
     }
     return curves, len(ordered) - len(chosen)

@@ -33,6 +33,7 @@ from tracknb.entities import (
     Run,
     evaluation_sets,
 )
+from tracknb.live import LiveSeries
 from tracknb.view import format as fmt
 from tracknb.view.base import (
     HTML_LIMIT,
@@ -55,6 +56,8 @@ from tracknb.view.chart import (
     small_multiples,
     thin,
 )
+from tracknb.view.direction import Goals
+from tracknb.view.panel import series_facts
 from tracknb.view.table import RunsView
 
 if TYPE_CHECKING:
@@ -76,7 +79,6 @@ _LEAST_PER_CURVE: Final = 12
 _LEAST_FOR_CURVES: Final = 20_000
 _PICTURES: Final = 6
 
-Points = tuple[Sequence[int], Sequence[int], Sequence[float]]
 Outcome = Literal["better", "worse", "unknown", "equal"]
 
 
@@ -143,9 +145,9 @@ class Comparison(RunsView):
     """Runs side by side; make one with ``tracknb.compare()``."""
 
     kind = "compare"
-    # What the runs' metrics are better at, and their curves: run id → metric → points.
-    directions: Mapping[str, str]
-    curves: Mapping[str, Mapping[str, Points]]
+    goals: Goals
+    # By run id and metric; they may be thinned.
+    curves: Mapping[str, Mapping[str, LiveSeries]]
     differences_only = False
     curves_left_out = 0
 
@@ -155,8 +157,8 @@ class Comparison(RunsView):
         runs: Sequence[Run],
         *,
         experiments: Mapping[str, str],
-        curves: Mapping[str, Mapping[str, Points]],
-        directions: Mapping[str, str],
+        curves: Mapping[str, Mapping[str, LiveSeries]],
+        goals: Goals,
         now_ms: int,
         differences_only: bool = False,
         curves_left_out: int = 0,
@@ -170,9 +172,9 @@ class Comparison(RunsView):
         experiments
             Names by id.
         curves
-            Steps, times and values by run id and metric; they may be thinned.
-        directions
-            ``lower`` or ``higher`` by metric, where that is known.
+            By run id and metric; they may be thinned.
+        goals
+            Which way the metrics are better.
         now_ms
             When this is drawn, in milliseconds since 1970.
         differences_only
@@ -185,7 +187,7 @@ class Comparison(RunsView):
             runs, experiments=experiments, title=title, query="", total=len(runs), matched=len(runs), now_ms=now_ms
         )
         view.curves = curves
-        view.directions = directions
+        view.goals = goals
         view.differences_only = differences_only
         view.curves_left_out = curves_left_out
         return view
@@ -259,7 +261,7 @@ class Comparison(RunsView):
             if key.startswith(SYSTEM_METRICS):
                 continue
             values = [run.data.metrics.get(key) for run in self.runs]
-            deltas = [delta(value, values[0], self.directions.get(key)) for value in values]
+            deltas = [delta(value, values[0], self.goals.direction(key)) for value in values]
             beside = ["" if found is None or found.outcome == "equal" else found.text() for found in deltas]
             # Compared in full: what four digits show alike may still differ.
             cells = [None if value is None else repr(value) for value in values]
@@ -437,8 +439,8 @@ class Comparison(RunsView):
             drawn = []
             for run, look in zip(self.runs, looks, strict=True):
                 if key in self.curves.get(run.info.run_id, {}):
-                    steps, _, values = self.curves[run.info.run_id][key]
-                    drawn.append(replace(look, x=abscissa(steps), y=values))
+                    series = self.curves[run.info.run_id][key]
+                    drawn.append(replace(look, x=abscissa(series.x), y=series.y))
             panels.append(Panel(key, drawn))
         if not panels:
             return ""
@@ -454,7 +456,7 @@ class Comparison(RunsView):
         payload["warnings"] = [sendable(text) for text in self.warnings()]
         # The table's note repeats what stands among the warnings.
         notes = [payload["note"].removeprefix(self.warning_text()).strip()]
-        payload["directions"] = {**payload.get("directions", {}), **self.directions}
+        payload |= self.goals.payload([item["key"] for item in payload["data"]["metrics"]])
         payload["onlyDifferences"] = self.differences_only
         payload["labels"] = [sendable(label) for label in self.labels()[:count]]
         payload["facts"] = self._facts(count)
@@ -498,15 +500,16 @@ class Comparison(RunsView):
         curves: dict[str, dict[str, Any]] = {}
         is_thinned = False
         for key, place in shown:
-            steps, times, values = self.curves[self.runs[place].info.run_id][key]
-            kept = thin(steps, values, limit)
-            is_thinned = is_thinned or len(kept) < len(steps)
+            series = self.curves[self.runs[place].info.run_id][key]
+            kept = thin(series.x, series.y, limit)
+            is_thinned = is_thinned or len(kept) < series.count
             curve = {
                 "run": place,
-                "x": [steps[index] for index in kept],
+                **series_facts(series),
+                "x": [series.x[index] for index in kept],
                 # No screen shows the eighth digit.
-                "y": [fmt.json_number(float(f"{values[index]:.7g}")) for index in kept],
-                "t": [times[index] for index in kept],
+                "y": [fmt.json_number(float(f"{series.y[index]:.7g}")) for index in kept],
+                "t": [series.t[index] for index in kept],
             }
             curves.setdefault(key, {"key": sendable(key), "runs": []})["runs"].append(curve)
         left_out = len(chosen) - len(shown)
@@ -527,7 +530,7 @@ class Comparison(RunsView):
     def to_altair(self) -> alt.Chart | alt.FacetChart:
         """Return the runs' curves, one small chart a metric, to restyle or to export."""
         histories = {
-            label: {key: (steps, values) for key, (steps, _, values) in self.curves.get(run.info.run_id, {}).items()}
+            label: {key: (series.x, series.y) for key, series in self.curves.get(run.info.run_id, {}).items()}
             for run, label in zip(self.runs, self.labels(), strict=True)
         }
         return curves_altair(histories)

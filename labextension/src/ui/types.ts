@@ -100,13 +100,41 @@ export interface PanelPayload extends Common {
   runs: PanelRun[];
 }
 
+/** A fact of every run, as codes into a dictionary; -1 where a run lacks it. */
+export interface CodedFact {
+  section: string;
+  key: string;
+  dict: string[];
+  codes: number[];
+}
+
+export interface ComparePayload extends Common {
+  kind: 'compare';
+  title: string;
+  now: number;
+  note: string;
+  /** What makes the runs hard to compare. */
+  warnings: string[];
+  onlyDifferences: boolean;
+  /** The runs' names, told apart where two share one. */
+  labels: string[];
+  data: RunData;
+  directions?: Record<string, 'lower' | 'higher'>;
+  units?: Record<string, string>;
+  primary?: string | null;
+  facts: CodedFact[];
+  code: { dict: string[]; codes: number[] };
+  /** By metric; `run` is a row of `data`. */
+  curves: { key: string; runs: (SeriesJson & { run: number })[] }[];
+}
+
 export interface PointsMessage {
   type: 'points';
   now: number;
   runs: (Partial<PanelRunBase> & { id: string; append?: SeriesJson[] })[];
 }
 
-export type Payload = RunsPayload | TrendPayload | PanelPayload;
+export type Payload = RunsPayload | TrendPayload | PanelPayload | ComparePayload;
 
 /** What a view asks of the kernel; `ask` names the question. */
 export interface Question {

@@ -1,5 +1,6 @@
 /** A payload to the view that it asks for. */
 
+import { compareView } from './compare';
 import { h } from './dom';
 import { withPages } from './pages';
 import { panelView } from './panel';
@@ -32,6 +33,8 @@ function makeView(payload: unknown, host: Host): View {
         return runsView(payload as never, host);
       case 'trend':
         return trendView(payload as never, host);
+      case 'compare':
+        return compareView(payload as never, host);
       case 'panel':
         return panelView(payload as never, { live: host.live });
       default:
