@@ -143,6 +143,8 @@ export function makeRoot(onTheme: () => void = () => undefined, css = ''): { ele
   const element = document.createElement('div');
   element.className = 'tracknb-view';
   element.setAttribute('data-lm-suppress-shortcuts', 'true');
+  // Notebook shortcuts are bound to `:focus`, which fits the focused control before its ancestors are asked.
+  element.addEventListener('focusin', event => (event.target as Element).setAttribute('data-lm-suppress-shortcuts', 'true'));
   // The styles travel with the view, so that it looks the same inside a shadow root.
   const style = document.createElement('style');
   style.textContent = UPLOT_CSS + CSS + css;
