@@ -29,7 +29,7 @@ def drawn(chart: alt.TopLevelMixin, ending: str) -> bytes:
         raise MissingExtra(
             'Pictures are drawn by vl-convert. Install it with: pip install "tracknb[export]", or save a page: .html'
         ) from error
-    kind = ending.removeprefix(".")
+    kind: Any = ending.removeprefix(".")
     file: Any = io.StringIO() if kind == "svg" else io.BytesIO()
     options: dict[str, Any] = {"scale_factor": _SCALE} if kind == "png" else {}
     chart.save(file, format=kind, **options)
