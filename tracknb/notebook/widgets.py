@@ -12,7 +12,7 @@ _SCRIPT: Final = Path(__file__).parent / "static" / "widget.js"
 
 
 def make_widget(payload: dict[str, Any]) -> Any:
-    """Return a widget that draws a payload; its ``selected`` trait holds run ids.
+    """Return a widget that draws the payload of a panel and hears the points that it is sent.
 
     Raises
     ------
@@ -27,6 +27,5 @@ def make_widget(payload: dict[str, Any]) -> Any:
 
         _esm = _SCRIPT
         view: Any = traitlets.Dict().tag(sync=True)
-        selected: Any = traitlets.List().tag(sync=True)
 
     return TrackView(view=payload)
