@@ -1,7 +1,7 @@
 /** The dashboard: experiments, the runs of one, their trend and a comparison as tabs; pages open on top. */
 
 import { copyLine, h } from './dom';
-import { trendOf } from './experiments';
+import { trendOf } from './share';
 import { copyViewButton, viewLine, type ViewName } from './state';
 import { makeTabs, TABS_CSS } from './tabs';
 import { makeRoot } from './theme';

@@ -6,10 +6,11 @@ import {
 } from './catalogue';
 import { button, copyLine, h, icon, iconButton, setText } from './dom';
 import { formatAgo, formatTime } from './format';
+import { trendOf } from './share';
 import { copyViewButton, viewLine } from './state';
 import { makeTabs, TABS_CSS } from './tabs';
 import { makeRoot } from './theme';
-import type { ExperimentPayload, ExperimentsPayload, Host, RunsPayload, TrendPayload, View } from './types';
+import type { ExperimentPayload, ExperimentsPayload, Host, View } from './types';
 
 /** A page of the list; more rows than this at once are slow to make and nobody reads them. */
 const ROWS = 50;
@@ -408,19 +409,6 @@ function alone(payload: ExperimentsPayload, row: number, experiment: Experiment)
       tags: [experiment.tags]
     }
   };
-}
-
-/** The trend of runs that a table has: the same data, drawn by the metric that most runs have. */
-export function trendOf(runs: RunsPayload, metric?: string): TrendPayload {
-  let best: string | null = null;
-  let most = 0;
-  for (const { key, values } of runs.data.metrics) {
-    const count = values.reduce<number>((sum, value) => sum + Number(value !== null), 0);
-    if (count > most) {
-      [best, most] = [key, count];
-    }
-  }
-  return { ...runs, kind: 'trend', metric: metric ?? best };
 }
 
 type ExperimentTab = 'overview' | 'runs' | 'trends';
