@@ -78,6 +78,7 @@ class View(ABC):
         """Return the three layers; where a copied line opened the view, with what was set in it."""
         payload, html, text = self.payload(), self.html(), self.text()
         if self.opened is not None:
+            payload["stateView"] = self.opened.view
             payload["state"] = {key: sendable(value) for key, value in self.opened.parts.items()}
             if self.opened.note:
                 note = one_line(self.opened.note)

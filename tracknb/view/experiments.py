@@ -122,7 +122,7 @@ class ExperimentList(View):
             (chosen != "owned" or self.is_owned(experiment))
             and (chosen != "starred" or self.is_starred(experiment))
             and all(word in read for word in words)
-            and all(label in facts.labels for label in separated(parts.get("tags", "")))
+            and _has_labels(facts.labels, separated(parts.get("tags", "")))
             and facts.owner in (separated(parts.get("owner", "")) or [facts.owner])
             and facts.lifecycle in (separated(parts.get("life", "")) or [facts.lifecycle])
         )
@@ -259,6 +259,15 @@ class ExperimentPage(View):
             "stage": self._stage,
             "runs": self._runs.payload(),
         }
+
+
+def _has_labels(labels: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Say whether every wanted word is there, and one of the wanted values of each other key."""
+    by_key: dict[str, bool] = {}
+    for label in wanted:
+        key, sign, _ = label.partition(": ")
+        by_key[key + sign] = by_key.get(key + sign, False) or label in labels
+    return all(by_key.values())
 
 
 def _common_beginning(texts: Sequence[str]) -> str:

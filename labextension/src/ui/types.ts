@@ -34,6 +34,9 @@ interface Common {
   version: number;
   view: string;
   text?: string;
+  /** What a copied line set, and what of it nobody knew. */
+  state?: ViewState;
+  stateNote?: string;
 }
 
 export interface RunsPayload extends Common {
@@ -134,7 +137,62 @@ export interface PointsMessage {
   runs: (Partial<PanelRunBase> & { id: string; append?: SeriesJson[] })[];
 }
 
-export type Payload = RunsPayload | TrendPayload | PanelPayload | ComparePayload;
+/** What the catalogue says of each experiment, column by column. */
+export interface ExperimentData {
+  id: string[];
+  name: string[];
+  runs: number[];
+  /** 1 where the person who looks has runs in it. */
+  mine: number[];
+  lastRun: (number | null)[];
+  created: (number | null)[];
+  /** After `locationBase`. */
+  location: string[];
+  tags: Record<string, string>[];
+}
+
+interface CatalogueFields extends Common {
+  now: number;
+  total: number;
+  /** The tag that is the star of who looks. */
+  star: string;
+  user: string;
+  note: string;
+  locationBase: string;
+  data: ExperimentData;
+}
+
+export interface ExperimentsPayload extends CatalogueFields {
+  kind: 'experiments';
+}
+
+/** One experiment: the catalogue of it alone, and its runs. */
+export interface ExperimentPayload extends CatalogueFields {
+  kind: 'experiment';
+  stage: string;
+  runs: RunsPayload | null;
+}
+
+export interface DashboardPayload extends Common {
+  kind: 'dashboard';
+  catalogue: ExperimentsPayload;
+  /** The experiment whose runs are in `runs`. */
+  experiment: string | null;
+  runs: RunsPayload | null;
+  /** Pages of the newest runs by run id, and runs of other experiments by name: for where no kernel answers. */
+  pages: Record<string, Payload>;
+  others: Record<string, RunsPayload>;
+  stateView?: string;
+}
+
+export type Payload =
+  | RunsPayload
+  | TrendPayload
+  | PanelPayload
+  | ComparePayload
+  | ExperimentsPayload
+  | ExperimentPayload
+  | DashboardPayload;
 
 /** What a view asks of the kernel; `ask` names the question. */
 export interface Question {
@@ -152,6 +210,7 @@ export interface Answer {
 export type Target =
   | { page: 'run'; id: string }
   | { page: 'runs'; experiment: string | null }
+  | { page: 'experiment'; id: string }
   | { page: 'trend'; experiment: string | null; metric?: string }
   | { page: 'compare'; ids: string[] };
 

@@ -1,16 +1,27 @@
 /** A payload to the view that it asks for. */
 
 import { compareView } from './compare';
+import { dashboardView } from './dashboard';
+import { h } from './dom';
+import { experimentsView, experimentView } from './experiments';
 import { withPages } from './pages';
 import { panelView } from './panel';
 import { runsView } from './runs';
 import { viewOr } from './text';
 import { trendView } from './trend';
-import type { Host, View } from './types';
+import type { Host, Payload, View } from './types';
 
 /** A payload to the view that it asks for; pages that it opens lie on top of it. */
 export function createView(payload: unknown, host: Host = {}): View {
-  return host.open ? makeView(payload, host) : withPages(host, own => makeView(payload, own), makeView);
+  const { state, stateNote } = (payload ?? {}) as Partial<Payload>;
+  // Only the first view is opened by a copied line; a page on top of it opens as it always does.
+  const make = (own: Host) => makeView(payload, { ...own, state: state ?? host.state });
+  const view = host.open ? make(host) : withPages({ ...host, state: undefined }, make, makeView);
+  if (typeof stateNote === 'string') {
+    const root = view.element.closest('.tracknb-view') ?? view.element.querySelector('.tracknb-view');
+    root?.append(h('div', { class: 'tnb-quiet', role: 'note' }, stateNote));
+  }
+  return view;
 }
 
 function makeView(payload: unknown, host: Host): View {
@@ -22,6 +33,12 @@ function makeView(payload: unknown, host: Host): View {
         return trendView(payload as never, host);
       case 'compare':
         return compareView(payload as never, host);
+      case 'experiments':
+        return experimentsView(payload as never, host);
+      case 'experiment':
+        return experimentView(payload as never, host, makeView);
+      case 'dashboard':
+        return dashboardView(payload as never, host, makeView);
       case 'panel':
         return panelView(payload as never, { live: host.live });
       default:
