@@ -1,6 +1,7 @@
 /** A payload to the view that it asks for. */
 
 import { h } from './dom';
+import { pageView } from './page';
 import { withPages } from './pages';
 import { panelView } from './panel';
 import { runsView } from './runs';
@@ -34,6 +35,8 @@ function makeView(payload: unknown, host: Host): View {
         return trendView(payload as never, host);
       case 'panel':
         return panelView(payload as never, { live: host.live });
+      case 'run':
+        return pageView(payload as never, host);
       default:
         return textView(text || 'This tracknb does not know this kind of output.');
     }
