@@ -162,7 +162,7 @@ class RunPage(View):
         if self._facts.series:
             lines += ["", fmt.columns(METRIC_HEAD, metric_rows(self._series()), right=METRIC_RIGHT)]
         if times and self._tags.get(TRACEBACK_TAG):
-            lines += ["", "traceback", _indented(self._tags[TRACEBACK_TAG])]
+            lines += ["", "traceback", _indented(self._private(self._tags[TRACEBACK_TAG]))]
         if self.run.inputs.dataset_inputs:
             lines += ["", fmt.columns(_DATA_HEAD, self._data_rows(times=times), right=[False] * len(_DATA_HEAD))]
         files = self._facts.files

@@ -24,9 +24,13 @@ const CSS = `
 .tracknb-view .tnb-tabs { display: flex; gap: 0; border-bottom: 1px solid var(--tnb-line); margin-bottom: 8px; overflow-x: auto; }
 .tracknb-view .tnb-tabs button { height: 28px; padding: 0 12px; border: 0; border-bottom: 2px solid transparent; border-radius: 0; background: none; color: var(--tnb-fg2); flex: none; }
 .tracknb-view .tnb-tabs button[aria-selected=true] { border-bottom-color: var(--tnb-accent); color: var(--tnb-fg); font-weight: 600; }
-.tracknb-view .tnb-facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 264px), 1fr)); gap: 0 24px; margin: 0; }
+.tracknb-view .tnb-facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); gap: 0 24px; margin: 0; }
 .tracknb-view .tnb-facts > div { display: flex; gap: 8px; min-height: 24px; align-items: baseline; border-bottom: 1px solid var(--tnb-line); padding: 2px 0; min-width: 0; }
-.tracknb-view .tnb-facts dt { flex: none; width: 104px; color: var(--tnb-fg2); }
+.tracknb-view .tnb-facts dt { flex: none; width: 104px; color: var(--tnb-fg2); font-weight: 400; }
+.tracknb-view .tnb-facts .tnb-num { white-space: normal; }
+.tracknb-view .tnb-facts code { font-family: var(--jp-code-font-family, ui-monospace, Menlo, Consolas, monospace); font-size: 12px; background: none; color: inherit; padding: 0; }
+.tracknb-view .tnb-section h4 input { font-weight: 400; }
+.tracknb-view .tnb-noteshown { max-height: 400px; overflow: auto; }
 .tracknb-view .tnb-facts dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
 .tracknb-view .tnb-facts dd .tnb-iconbutton { height: 18px; vertical-align: text-bottom; }
 .tracknb-view .tnb-sections { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); gap: 0 24px; }
@@ -258,7 +262,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
       ...fact('Start', time(run.start)),
       ...fact('End', time(run.end)),
       ...fact('Duration', run.start === null ? '' : length),
-      ...fact('Run id', h('code', { class: 'tnb-num' }, run.id), copyId),
+      ...fact('Run id', h('code', {}, run.id), copyId),
       ...fact('Attempt', run.attempt === null ? '' : String(run.attempt)),
       ...fact('Source', name ? h('span', { title: source.name }, name) : ''),
       ...fact('Cell', source.count ? h('span', { title: source.cell && `Cell id ${source.cell}` }, `executed as [${source.count}]`) : ''),
@@ -282,7 +286,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
     return moment === null ? '' : h('span', { title: formatAgo(moment, now()), class: 'tnb-num' }, formatTime(moment));
   }
 
-  const noteShown = h('div');
+  const noteShown = h('div', { class: 'tnb-noteshown' });
   const noteError = h('div', { class: 'tnb-error', role: 'alert' });
   const noteInput = h('textarea', { 'aria-label': 'Note, in Markdown', rows: '6' });
   const setNote = button('Set Note', () => {
