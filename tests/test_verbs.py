@@ -20,7 +20,7 @@ from tracknb.view.base import MIME
 from tracknb.view.compare import Comparison
 from tracknb.view.dashboard import Dashboard
 from tracknb.view.experiments import ExperimentList
-from tracknb.view.panel import Panel
+from tracknb.view.page import RunPage
 from tracknb.view.table import RunTable
 from tracknb.view.trend import Trend
 
@@ -174,8 +174,8 @@ def test_show_draws_a_stored_run_by_name_id_beginning_or_last(client: tracknb.Tr
 
     for word in ("last", "forest", newest.info.run_id, newest.info.run_id[:8]):
         view = run_verb(["show", word])
-        assert isinstance(view, Panel)
-        [run] = view.payload()["runs"]
+        assert isinstance(view, RunPage)
+        run = view.payload()["run"]
         assert (run["name"], run["status"]) == ("forest", "FINISHED")
         assert run["series"][0]["y"] == [3.8, 3.3]
 

@@ -86,7 +86,7 @@ if TYPE_CHECKING:
 
     from tracknb import artifacts, exceptions, tracking
     from tracknb.transfer import import_mlflow
-    from tracknb.verbs import chart, compare, dashboard, runs_table, save_html, trend
+    from tracknb.verbs import chart, compare, dashboard, runs_table, save_html, show, trend
 
 __version__ = "0.1.0"
 
@@ -175,6 +175,7 @@ __all__ = [
     "set_tag",
     "set_tags",
     "set_tracking_uri",
+    "show",
     "start_run",
     "track",
     "tracking",
@@ -188,6 +189,7 @@ _LAZY = {
     "import_mlflow": "transfer",
     "runs_table": "verbs",
     "save_html": "verbs",
+    "show": "verbs",
     "trend": "verbs",
 }
 _LAZY_MODULES = ("artifacts", "exceptions", "tracking")

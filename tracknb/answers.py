@@ -7,6 +7,7 @@ Questions come from a page, so each argument is looked at before it is used.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +16,14 @@ from weakref import WeakKeyDictionary
 
 from tracknb import active, names
 from tracknb.client import TrackingClient
-from tracknb.errors import InvalidValue
+from tracknb.errors import InvalidValue, NotFound
 from tracknb.looking.catalogue import catalogue, experiment_page
 from tracknb.looking.compare import comparison, named_runs
 from tracknb.looking.curves import as_live
 from tracknb.looking.finding import DEFAULT_LIMIT, Found, find
+from tracknb.looking.page import folder, preview, run_page, whole
 from tracknb.looking.tables import run_table, sparks, trend_view
-from tracknb.view.base import View, view_by_id
+from tracknb.view.base import View, sendable, view_by_id
 from tracknb.view.panel import Panel
 from tracknb.view.table import RunsView, RunTable
 
@@ -118,7 +120,46 @@ def whole_of(asked: Mapping[str, Any], key: str) -> int:
 def _run(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
     """Answer with the page of a run."""
     run = client.get_run(text_of(asked, "id"))
-    return Answer(remember(Panel.of([as_live(client, run)], now_ms=names.now_ms()), client).payload())
+    return Answer(remember(run_page(client, run), client).full_payload())
+
+
+@question("files")
+def _files(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
+    """Answer with what lies in a folder of a run; ``path`` is empty for its root."""
+    entries, is_cut = folder(client, text_of(asked, "id"), text_of(asked, "path"))
+    found = [{"path": sendable(item.path), "dir": item.is_dir, "size": item.size_bytes} for item in entries]
+    return Answer({"entries": found, "cut": is_cut})
+
+
+@question("file")
+def _file(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
+    """Answer with the beginning of a file of a run, or with all its bytes where ``whole`` is true."""
+    run_id, path = text_of(asked, "id"), text_of(asked, "path")
+    if asked.get("whole") is True:
+        data = whole(client, run_id, path)
+        return Answer({"path": path, "size": len(data)}, (data,))
+    shown, size = preview(client, run_id, path)
+    return Answer({"path": path, "size": size, **shown.content}, () if shown.data is None else (shown.data,))
+
+
+@question("change_run")
+def _change_run(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
+    """Set and delete tags of a run, or give it another name; answer with its tags and name."""
+    run_id = text_of(asked, "id")
+    tags = asked.get("set", {})
+    if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
+        raise InvalidValue("The question 'change_run' needs texts by tag as 'set'.")
+    gone = texts_of(asked, "delete") if "delete" in asked else []
+    name = text_of(asked, "name") if asked.get("name") is not None else None
+    if tags or name is not None:
+        client.update_run(run_id, name=name, tags=tags)
+    for key in gone:
+        # Somebody else was faster: it is gone, as was asked.
+        with contextlib.suppress(NotFound):
+            client.delete_tag(run_id, key)
+    run = client.get_run(run_id)
+    held = {sendable(key): sendable(value) for key, value in run.data.tags.items()}
+    return Answer({"tags": held, "name": sendable(run.info.run_name)})
 
 
 @question("panel")

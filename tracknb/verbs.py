@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import click
 
-from tracknb import active, names
+from tracknb import active
 from tracknb.answers import pages_of, remember
 from tracknb.client import TrackingClient
 from tracknb.entities import Run
 from tracknb.errors import InvalidValue
 from tracknb.looking.catalogue import catalogue, dashboard_view
 from tracknb.looking.compare import comparison, named_runs
-from tracknb.looking.curves import as_live, histories, run_ids
+from tracknb.looking.curves import histories, run_ids
 from tracknb.looking.finding import (
     DEFAULT_LIMIT,
     Found,
@@ -35,6 +35,7 @@ from tracknb.looking.finding import (
     named_run,
     open_client,
 )
+from tracknb.looking.page import run_page
 from tracknb.looking.tables import no_such_metric, run_table, trend_view
 from tracknb.transfer import ImportSummary, import_mlflow
 from tracknb.view.base import View
@@ -43,7 +44,7 @@ from tracknb.view.compare import Comparison
 from tracknb.view.dashboard import Dashboard
 from tracknb.view.data import RunData
 from tracknb.view.experiments import ExperimentList
-from tracknb.view.panel import Panel
+from tracknb.view.page import RunPage
 from tracknb.view.saved import Saved
 from tracknb.view.state import ViewState, read_state
 from tracknb.view.table import RunTable
@@ -279,12 +280,12 @@ def _save(context: click.Context, client: TrackingClient, path: str, words: Sequ
 
 @verb("show")
 @click.argument("run", default="last")
-def _show(client: TrackingClient, run: str) -> Panel:
-    """Show one run: its params, tags, last values and curves.
+def _show(client: TrackingClient, run: str) -> RunPage:
+    """Show one run: its params, tags, metrics, curves, code, environment, data and files.
 
     RUN is a run's id, the beginning of one, its name, or `last` for the newest.
     """
-    return Panel.of([as_live(client, named_run(client, run))], now_ms=names.now_ms())
+    return run_page(client, named_run(client, run))
 
 
 @verb("compare")
@@ -569,6 +570,37 @@ def compare(*runs: str | Run | Iterable[str | Run] | pd.DataFrame | RunTable) ->
     """
     client = active.client()
     return remember(comparison(client, named_runs(client, runs)), client)
+
+
+def show(run: str | Run = "last") -> RunPage:
+    """Return the page of a run that ``%track show`` shows: all that is known of it.
+
+    Parameters
+    ----------
+    run
+        A run, its id, the beginning of one, its name, or ``"last"`` for the newest.
+
+    Raises
+    ------
+    NotFound
+        No run is called so.
+
+    Examples
+    --------
+    >>> import tracknb
+    >>> _ = tracknb.set_experiment("nyc-taxi")
+    >>> with tracknb.start_run(run_name="linear"):
+    ...     for step, rmse in enumerate([3.0, 1.0, 2.0]):
+    ...         tracknb.log_metric("rmse", rmse, step=step)
+    >>> print(tracknb.show("linear"))
+    ✓ FINISHED  linear  in nyc-taxi
+    ...
+    metric  last  step  min  max  points
+    rmse       2     2    1    3       3
+    """
+    client = active.client()
+    found = named_run(client, run) if isinstance(run, str) else client.get_run(run.info.run_id)
+    return remember(run_page(client, found), client)
 
 
 def chart(

@@ -76,7 +76,8 @@ class TracknbRenderer extends Widget implements IRenderMime.IRenderer {
     this.view = createView(payload, {
       live,
       onSelect: ids => line.tell({ selected: ids }),
-      ask: question => line.ask(question)
+      ask: question => line.ask(question),
+      isThere: () => line.isThere
     });
     this.node.replaceChildren(this.view.element);
   }

@@ -131,6 +131,70 @@ export interface ComparePayload extends Common {
   curves: { key: string; runs: (SeriesJson & { run: number })[] }[];
 }
 
+export interface FileJson {
+  path: string;
+  dir: boolean;
+  size: number | null;
+}
+
+export interface FilesJson {
+  location: string;
+  /** All files of the run, folders above what lies in them; `null` where nobody has looked. */
+  entries: FileJson[] | null;
+  /** There are more than `entries`. */
+  cut: boolean;
+  problem: string;
+}
+
+export interface RelativeJson {
+  id: string;
+  name: string;
+  status: string;
+  color: number;
+}
+
+export interface PageRun {
+  id: string;
+  name: string;
+  experiment: string;
+  experimentId: string;
+  status: string;
+  lifecycle: string;
+  user: string;
+  start: number | null;
+  end: number | null;
+  color: number;
+  attempt: number | null;
+  source: { name: string; type: string; cell: string; count: string };
+  env: { python: string; platform: string };
+  git: { commit: string; branch: string; remote: string; dirty: boolean };
+  error: string;
+  traceback: string;
+  description: string;
+  evalSets: string[];
+  tags: Pair[];
+  systemTags: Pair[];
+  params: Pair[];
+  series: SeriesJson[];
+  code: string;
+  inputs: { name: string; digest: string; context: string; source: string; type: string }[];
+  files: FilesJson;
+  parent: RelativeJson | null;
+  children: RelativeJson[];
+  moreChildren: boolean;
+}
+
+export interface RunPagePayload extends Common {
+  kind: 'run';
+  now: number;
+  note: string;
+  /** Curves have fewer points, or texts fewer letters, than the store has. */
+  thinned: boolean;
+  /** Made of a table's row: only what a row holds is known. */
+  partial?: boolean;
+  run: PageRun;
+}
+
 export interface PointsMessage {
   type: 'points';
   now: number;
@@ -190,6 +254,7 @@ export type Payload =
   | TrendPayload
   | PanelPayload
   | ComparePayload
+  | RunPagePayload
   | ExperimentsPayload
   | ExperimentPayload
   | DashboardPayload;
@@ -222,6 +287,8 @@ export interface Host {
   onSelect?(ids: string[]): void;
   /** Ask the kernel; fails with a sentence for people. Missing where there is no kernel. */
   ask?(question: Question): Promise<Answer>;
+  /** Whether a kernel would hear a question now; without it, `ask` is taken for a yes. */
+  isThere?(): boolean;
   /** Show another page; `known` is what the saved output knows of it, for when no kernel answers. */
   open?(target: Target, known?: Payload): void;
   /** A kernel may still send points. */

@@ -4,6 +4,7 @@ import { compareView } from './compare';
 import { dashboardView } from './dashboard';
 import { h } from './dom';
 import { experimentsView, experimentView } from './experiments';
+import { pageView } from './page';
 import { withPages } from './pages';
 import { panelView } from './panel';
 import { runsView } from './runs';
@@ -41,6 +42,8 @@ function makeView(payload: unknown, host: Host): View {
         return dashboardView(payload as never, host, makeView);
       case 'panel':
         return panelView(payload as never, { live: host.live });
+      case 'run':
+        return pageView(payload as never, host);
       default:
         return undefined;
     }
