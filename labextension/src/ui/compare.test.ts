@@ -34,7 +34,7 @@ it('marks what differs by a sign, and says what is better in words', () => {
   const { element, row, view } = shown();
   expect(row('rmse')!.textContent).toContain('≠');
   expect(row('rmse')!.textContent).toContain('−2 (−66.7 %) better');
-  expect(row('rmse')!.textContent).toContain('★ 1');
+  expect(row('rmse')!.textContent).toContain('1 ★');
   expect(row('User')!.textContent).not.toContain('≠');
   expect(element.querySelector('img, script')).toBeNull();
   expect(element.textContent).toContain('<img src=x onerror=alert(1)>');

@@ -6,6 +6,7 @@ import type { RunSet } from './coordinates';
 import { CURVES_CSS, curvesView, type CurveGroup, type CurveRun, type CurvesView } from './curves';
 import { DIFF_CSS, diffCounts, diffLines, diffView, type DiffView } from './diff';
 import { button, h, setText, statusMark, uniqueId } from './dom';
+import { statusWord } from './format';
 import { MARKS_CSS } from './marks';
 import { PARALLEL_CSS, parallelView } from './parallel';
 import { SCATTER_CSS, scatterView } from './scatter';
@@ -22,8 +23,8 @@ const COMPARE_CSS = `
 .tracknb-view .tnb-tabs button { height: 28px; padding: 0 12px; border: 0; border-bottom: 2px solid transparent; border-radius: 0; background: none; color: var(--tnb-fg2); }
 .tracknb-view .tnb-tabs button[aria-selected=true] { border-bottom-color: var(--tnb-accent); color: var(--tnb-fg); font-weight: 600; }
 .tracknb-view .tnb-side { max-height: 560px; overflow: auto; border: 1px solid var(--tnb-line); }
-.tracknb-view .tnb-side table { border-collapse: separate; border-spacing: 0; min-width: 100%; font-size: inherit; }
-.tracknb-view .tnb-side th, .tracknb-view .tnb-side td { padding: 3px 8px; text-align: left; vertical-align: top; border: 0; border-bottom: 1px solid var(--tnb-line); background: var(--tnb-bg); max-width: 320px; min-width: 96px; font-weight: 400; overflow-wrap: anywhere; }
+.tracknb-view .tnb-side table { border-collapse: separate; border-spacing: 0; font-size: inherit; }
+.tracknb-view .tnb-side th, .tracknb-view .tnb-side td { padding: 3px 24px 3px 8px; text-align: left; vertical-align: top; border: 0; border-bottom: 1px solid var(--tnb-line); background: var(--tnb-bg); max-width: 320px; min-width: 104px; font-weight: 400; overflow-wrap: break-word; }
 .tracknb-view .tnb-side thead th { position: sticky; top: 0; z-index: 2; background: var(--tnb-bg2); font-weight: 600; }
 .tracknb-view .tnb-side thead th .tnb-runname { display: flex; gap: 6px; align-items: center; min-width: 0; }
 .tracknb-view .tnb-side thead th .tnb-runname button { font-weight: 600; }
@@ -36,7 +37,7 @@ const COMPARE_CSS = `
 .tracknb-view .tnb-side tbody tr.tnb-differs td.tnb-other { background: var(--tnb-soft); }
 .tracknb-view .tnb-side .tnb-ne { display: inline-block; width: 16px; text-indent: 0; color: var(--tnb-accent); font-weight: 700; }
 .tracknb-view .tnb-side tr.tnb-section th { padding: 8px 8px 2px; font-size: 12px; font-weight: 600; text-indent: 0; color: var(--tnb-fg2); }
-.tracknb-view .tnb-side td.tnb-figure { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.tracknb-view .tnb-side td.tnb-figure { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .tracknb-view .tnb-side td .tnb-mark { margin-right: 6px; vertical-align: baseline; }
 .tracknb-view .tnb-side td small { display: block; font-size: 12px; line-height: 16px; color: var(--tnb-fg2); }
 .tracknb-view .tnb-side td small.tnb-better { color: var(--tnb-ok); }
@@ -58,6 +59,7 @@ export function compareView(payload: ComparePayload, host: Host = {}): View {
   );
   const { data } = payload;
   const open = (row: number) => host.open?.({ page: 'run', id: data.id[row] });
+  const primary = payload.primary && data.metrics.some(item => item.key === payload.primary) ? `metric:${payload.primary}` : null;
   const set: RunSet = {
     columns: makeColumns(data, payload.now),
     rows: Array.from({ length: data.n }, (_, row) => row),
@@ -71,8 +73,8 @@ export function compareView(payload: ComparePayload, host: Host = {}): View {
     tabs.push({ name: 'Curves', make: () => curves(payload) });
   }
   if (data.metrics.length + data.params.length > 1) {
-    tabs.push({ name: 'Parallel coordinates', make: () => parallelView(set, { onOpen: open }) });
-    tabs.push({ name: 'Scatter', make: () => scatterView(set, { onOpen: open }) });
+    tabs.push({ name: 'Parallel coordinates', make: () => parallelView(set, { state: { color: primary }, onOpen: open }) });
+    tabs.push({ name: 'Scatter', make: () => scatterView(set, { state: { y: primary }, onOpen: open }) });
   }
   if (new Set(payload.code.codes.filter(code => code >= 0)).size > 0) {
     tabs.push({ name: 'Code', make: () => code(payload) });
@@ -169,8 +171,8 @@ function sideBySide(payload: ComparePayload, open: (row: number) => void): { ele
     radio.setAttribute('aria-label', `Compare with ${label}`);
     return h(
       'th',
-      { scope: 'col', title: `${label}\n${data.id[row]}` },
-      h('span', { class: 'tnb-runname' }, swatch, button(label, () => open(row), { class: 'tnb-link' })),
+      { scope: 'col', title: `${label}\n${statusWord(data.status[row])}\n${data.id[row]}` },
+      h('span', { class: 'tnb-runname' }, statusMark(data.status[row]), swatch, button(label, () => open(row), { class: 'tnb-link' })),
       h('label', {}, radio, 'Baseline')
     );
   });
@@ -210,7 +212,8 @@ function rowOf(fact: Fact, statuses: string[]): HTMLElement {
   const mark = h('span', { class: 'tnb-ne', ...(fact.differs ? { title: 'The runs differ in this' } : {}) }, fact.differs ? '≠' : '');
   const head = h('th', { scope: 'row', title: fact.key }, mark, fact.key);
   const cells = fact.cells.map((cell, row) => {
-    const other = fact.differs && fact.other[row];
+    // Measured values nearly always differ; how far is said beside them.
+    const other = fact.differs && fact.other[row] && fact.kind !== 'number';
     const kind = [fact.kind === 'number' ? 'tnb-figure' : '', other ? 'tnb-other' : ''].filter(Boolean).join(' ');
     return h('td', { ...(kind ? { class: kind } : {}), ...(cell.title !== cell.text ? { title: cell.title } : {}) }, ...content(fact, cell, statuses[row]));
   });
@@ -224,7 +227,7 @@ function content(fact: Fact, cell: Cell, status: string): (Node | string)[] {
   if (fact.kind !== 'number') {
     return [cell.text.length > CELL_LETTERS ? `${cell.text.slice(0, CELL_LETTERS - 1)}…` : cell.text];
   }
-  const parts: (Node | string)[] = [cell.best ? h('b', { title: `${cell.title}, the best of these` }, `★ ${cell.text}`) : cell.text];
+  const parts: (Node | string)[] = [cell.best ? h('b', { title: `${cell.title}, the best of these` }, `${cell.text} ★`) : cell.text];
   if (cell.delta && cell.delta.outcome !== 'equal') {
     const { outcome, text } = cell.delta;
     const word = outcome === 'unknown' ? '' : ` ${outcome}`;
@@ -248,7 +251,7 @@ function curves(payload: ComparePayload): { element: HTMLElement; redraw(): void
   const ways = groupings(payload);
   const select = h(
     'select',
-    {},
+    { 'aria-label': 'Runs taken together' },
     h('option', { value: '' }, 'Each run'),
     ...ways.map(way => h('option', { value: way.id }, way.label))
   );

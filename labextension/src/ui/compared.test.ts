@@ -40,7 +40,7 @@ it('marks the facts in which runs differ, and the best value', () => {
 
 it('keeps the sections in order', () => {
   const sections = [...new Set(factsOf(comparison(), 0).map(found => found.section))];
-  expect(sections).toEqual(['Run', 'Metrics', 'Params', 'Tags', 'Evaluation', 'Environment', 'Code']);
+  expect(sections).toEqual(['Metrics', 'Params', 'Tags', 'Evaluation', 'Run', 'Environment', 'Code']);
 });
 
 it('takes rows out of a table in the order asked', () => {
@@ -75,8 +75,8 @@ it('takes seeds of the same params together', () => {
   const found = groupings(made).find(grouping => grouping.id === 'seeds')!;
   expect(found.label).toBe('Same params but for seed');
   expect(groupsOf(found, 4)).toEqual([
-    { label: 'lr=0.1 (mean of 2)', rows: [0, 1] },
-    { label: 'lr=0.2 (mean of 2)', rows: [2, 3] }
+    { label: 'lr=0.1', rows: [0, 1] },
+    { label: 'lr=0.2', rows: [2, 3] }
   ]);
   expect(groupings(made).map(grouping => grouping.id)).toContain('param:lr');
 });

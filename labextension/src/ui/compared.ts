@@ -49,7 +49,7 @@ export function deltaOf(value: number | undefined, base: number | undefined, dir
 const signed = (value: number): string => (value > 0 ? `+${formatNumber(value)}` : formatNumber(value));
 
 /** Sections in the order in which they are shown. */
-const SECTIONS = ['Run', 'Metrics', 'Params', 'Tags', 'Evaluation', 'Data', 'Environment', 'Note', 'Code'];
+const SECTIONS = ['Metrics', 'Params', 'Tags', 'Evaluation', 'Data', 'Note', 'Run', 'Environment', 'Code'];
 
 /** Every fact of the runs, by section, compared with the run at `baseline`. */
 export function factsOf(payload: ComparePayload, baseline: number): Fact[] {
@@ -187,7 +187,7 @@ export function groupsOf(grouping: Grouping, count: number): { label: string; ro
     const label = grouping.of(row);
     groups.set(label, [...(groups.get(label) ?? []), row]);
   }
-  return [...groups].map(([label, rows]) => ({ label: rows.length > 1 ? `${label} (mean of ${rows.length})` : label, rows }));
+  return [...groups].map(([label, rows]) => ({ label, rows }));
 }
 
 /** Some rows of a run table's data, in the order given. */

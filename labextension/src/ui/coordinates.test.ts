@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest';
-import { axisColumns, coloringOf, distanceTo, linearTicks, logTicks, scaleOf, telling, viridis, within, type RunSet } from './coordinates';
+import { axisColumns, coloringOf, distanceTo, linearTicks, logTicks, scaleOf, telling, viridis, wantsLog, within, type RunSet } from './coordinates';
 import { makeColumns } from './columns';
 import { payload } from './data.fixture';
 
@@ -22,16 +22,28 @@ const column = (id: string) => runs().columns.find(candidate => candidate.id ===
 it('puts numbers on a line, and what is missing or NaN nowhere', () => {
   const scale = scaleOf(column('metric:rmse'), [0, 1, 2, 3]);
   expect([0, 1, 2, 3].map(row => scale.at(row))).toEqual([1, undefined, undefined, 0]);
-  expect(scale.ticks.map(tick => tick.text)).toEqual(['1', '1.5', '2', '2.5', '3']);
+  expect(scale.ticks.map(tick => tick.text)).toEqual(['1', '3']);
 });
 
 it('puts powers of ten at equal distances on a logarithmic axis', () => {
-  const values: Record<number, number> = { 0: 0.001, 1: 0.03, 2: 1 };
+  const values = [0.001, 0.03, 1, 0.002, 0.004, 0.05, 0.06, 0.2, 0.3];
   const made = { ...column('metric:rmse'), value: (row: number) => values[row] };
-  const scale = scaleOf(made, [0, 1, 2], true);
+  const scale = scaleOf(made, [0, 1, 2, 3, 4, 5, 6, 7, 8], true);
   // numpy: (log10(0.03) - log10(0.001)) / (log10(1) - log10(0.001))
   expect(scale.at(1)).toBeCloseTo(0.4923737515732208, 12);
   expect(scale.ticks.map(tick => tick.text)).toEqual(['0.001', '0.01', '0.1', '1']);
+});
+
+it('names the values themselves where they are few', () => {
+  const made = { ...column('metric:rmse'), value: (row: number) => [2, 4, 8, 16][row] };
+  expect(scaleOf(made, [0, 1, 2, 3]).ticks.map(tick => tick.text)).toEqual(['2', '4', '8', '16']);
+});
+
+it('asks for a logarithm where a param covers powers of ten', () => {
+  const param = (value: (row: number) => number | undefined) => ({ ...column('param:lr'), value });
+  expect(wantsLog(param(row => [0.0001, 0.1][row]), [0, 1])).toBe(true);
+  expect(wantsLog(param(row => [0, 0.1][row]), [0, 1])).toBe(false);
+  expect(wantsLog(param(row => [1, 4][row]), [0, 1])).toBe(false);
 });
 
 it('offers no logarithm where a value is zero or below', () => {

@@ -1,7 +1,7 @@
 /** What parallel coordinates and scatter plots share: a column as an axis, and as a colour. No DOM. */
 
 import type { Column } from './columns';
-import { formatNumber, formatTime } from './format';
+import { formatDuration, formatNumber, formatTime } from './format';
 import { PALETTE } from './theme';
 
 /** Runs to draw: their columns, which rows, and how a row is called and coloured. */
@@ -35,6 +35,7 @@ export interface Scale {
 
 /** More words than this on one axis are only partly named. */
 const NAMED = 12;
+const FEW = 7;
 
 /** Columns that can be an axis: what was logged first. Names and ids are as many as runs and tell nothing. */
 export function axisColumns(columns: Column[]): Column[] {
@@ -92,8 +93,8 @@ function numberScale(column: Column, values: (number | undefined)[], wantsLog: b
   const bend = log ? Math.log10 : (value: number) => value;
   const [from, to] = [bend(low), bend(high)];
   const place = (value: number) => (to > from ? (bend(value) - from) / (to - from) : 0.5);
-  const text = column.kind === 'time' ? (value: number) => formatTime(value) : formatNumber;
-  const ticks = low > high ? [] : log ? logTicks(low, high) : linearTicks(low, high, column.kind === 'time');
+  const text = column.kind === 'time' ? formatTime : column.id === 'run:duration' ? formatDuration : formatNumber;
+  const ticks = low > high ? [] : (fewTicks(values, place) ?? (log ? logTicks(low, high) : linearTicks(low, high, text !== formatNumber)));
   return {
     id: column.id,
     label: column.label,
@@ -105,8 +106,38 @@ function numberScale(column: Column, values: (number | undefined)[], wantsLog: b
       return finite(value) ? place(value) : undefined;
     },
     ticks: ticks.map(value => ({ at: place(value), text: text(value) })),
-    text: row => column.text(row)
+    text: row => text(column.value(row) as number | undefined)
   };
+}
+
+/** The values themselves, where they are few: 2, 4, 8 and 16 say more than 5 and 10. */
+function fewTicks(values: (number | undefined)[], place: (value: number) => number): number[] | undefined {
+  const found = new Set<number>();
+  for (const value of values) {
+    if (finite(value) && found.add(value).size > FEW) {
+      return undefined;
+    }
+  }
+  const ticks: number[] = [];
+  for (const value of [...found].sort((a, b) => b - a)) {
+    if (!ticks.length || place(ticks[ticks.length - 1]) - place(value) > 0.06) {
+      ticks.push(value);
+    }
+  }
+  return ticks.reverse();
+}
+
+/** Whether a column covers so many powers of ten that a linear axis would hide most of it. */
+export function wantsLog(column: Column, rows: number[]): boolean {
+  let [low, high] = [Infinity, 0];
+  for (const row of rows) {
+    const value = column.value(row);
+    if (finite(value)) {
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+  }
+  return column.kind === 'number' && column.group === 'Params' && low > 0 && high / low >= 100;
 }
 
 /** Round numbers inside a range, with its ends. */

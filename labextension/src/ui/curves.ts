@@ -388,7 +388,8 @@ class Chart {
   }
 
   private drawLegend(keys: number): void {
-    const alone = this.drawn.length === 1 && keys === 1;
+    // A mean without its name would be taken for a run.
+    const alone = this.drawn.length === 1 && keys === 1 && this.drawn[0].last !== null;
     const rows = this.drawn.slice(0, LEGEND).map(item => {
       const value = h('b', {}, item.last ? formatNumber(toNumber(item.last.last)) : '');
       if (item.last) {

@@ -57,6 +57,12 @@ it('knows lines that came and went', () => {
   expect(kinds('a\r\nb\r\n', 'a\nb')).toEqual(['same', 'same']);
 });
 
+it('puts a line beside the one that it became', () => {
+  const rows = diffLines('a = [1]\nmodel = Forest(depth=8)\n', 'a = [1, 2]\nscaler = fit(X)\nmodel = Forest(depth=12)\n');
+  expect(rows.map(row => row.kind)).toEqual(['changed', 'added', 'changed']);
+  expect(rows[2].right!.parts.filter(part => part.changed).map(part => part.text)).toEqual(['12']);
+});
+
 it('marks no words where two lines have little in common', () => {
   expect(words('import numpy', 'x = fit(1)')).toEqual([
     [{ text: 'import numpy', changed: false }],

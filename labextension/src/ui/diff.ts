@@ -32,7 +32,10 @@ export interface Fold {
 const MOST_EDITS = 1500;
 const MOST_WORD_EDITS = 120;
 /** Lines with less in common than this are two lines and not one that changed. */
-const ALIKE = 0.3;
+const ALIKE = 0.4;
+/** Beyond so many pairs of lines they are taken in their order. */
+const MOST_PAIRS = 2500;
+const WORD = /[\p{L}\p{N}_]+|[^\p{L}\p{N}_\s]/gu;
 
 /** An edit: how many items are equal, then removed, then added. */
 interface Step {
@@ -151,12 +154,12 @@ export function diffLines(before: string, after: string): DiffRow[] {
     for (let i = 0; i < same; i++) {
       rows.push({ kind: 'same', left: whole(a[left], ++left), right: whole(b[right], ++right) });
     }
-    const both = Math.min(removed, added);
-    for (let i = 0; i < Math.max(removed, added); i++) {
-      if (i < both) {
-        const [old, now] = words(a[left], b[right]);
-        rows.push({ kind: 'changed', left: { number: ++left, parts: old }, right: { number: ++right, parts: now } });
-      } else if (i < removed) {
+    const pairs = pairsOf(a.slice(left, left + removed), b.slice(right, right + added));
+    for (const [old, now] of pairs) {
+      if (old && now) {
+        const [was, is] = words(a[left], b[right]);
+        rows.push({ kind: 'changed', left: { number: ++left, parts: was }, right: { number: ++right, parts: is } });
+      } else if (old) {
         rows.push({ kind: 'removed', left: whole(a[left], ++left) });
       } else {
         rows.push({ kind: 'added', right: whole(b[right], ++right) });
@@ -164,6 +167,55 @@ export function diffLines(before: string, after: string): DiffRow[] {
     }
   }
   return rows;
+}
+
+/**
+ * Which of the lines that went stand beside which that came, in order: those that are most
+ * alike. Each pair tells whether there is a line on the left and on the right.
+ */
+function pairsOf(old: string[], now: string[]): [boolean, boolean][] {
+  if (old.length * now.length > MOST_PAIRS || old.length === 0 || now.length === 0) {
+    return Array.from({ length: Math.max(old.length, now.length) }, (_, i) => [i < old.length, i < now.length]);
+  }
+  // best[i][j]: how much the lines from i and from j on have in common at most.
+  const best = Array.from({ length: old.length + 1 }, () => new Float64Array(now.length + 1));
+  const alike = old.map(line => now.map(other => likeness(line, other)));
+  for (let i = old.length - 1; i >= 0; i--) {
+    for (let j = now.length - 1; j >= 0; j--) {
+      best[i][j] = Math.max(best[i + 1][j], best[i][j + 1], alike[i][j] + best[i + 1][j + 1]);
+    }
+  }
+  const pairs: [boolean, boolean][] = [];
+  let [i, j] = [0, 0];
+  while (i < old.length || j < now.length) {
+    const both = i < old.length && j < now.length;
+    if (both && best[i][j] === alike[i][j] + best[i + 1][j + 1]) {
+      pairs.push([true, true]);
+      i += 1;
+      j += 1;
+    } else if (i < old.length && (!both || best[i][j] === best[i + 1][j])) {
+      pairs.push([true, false]);
+      i += 1;
+    } else {
+      pairs.push([false, true]);
+      j += 1;
+    }
+  }
+  return pairs;
+}
+
+/** The share of two lines' words that both have; next to nothing where it is too little to call one the other's new form. */
+function likeness(before: string, after: string): number {
+  const [a, b] = [before.match(WORD) ?? [], after.match(WORD) ?? []];
+  const left = new Map<string, number>();
+  a.forEach(word => left.set(word, (left.get(word) ?? 0) + 1));
+  const shared = b.filter(word => {
+    const count = left.get(word) ?? 0;
+    left.set(word, count - 1);
+    return count > 0;
+  }).length;
+  const share = (2 * shared) / Math.max(1, a.length + b.length);
+  return share < ALIKE ? 0.001 : share;
 }
 
 const whole = (text: string, number: number): Side => ({ number, parts: [{ text, changed: false }] });
@@ -203,7 +255,7 @@ export function words(before: string, after: string): [Part[], Part[]] {
     left += removed;
     right += added;
   }
-  if (alike < ALIKE * Math.max(before.trim().length, after.trim().length)) {
+  if (alike < 0.3 * Math.max(before.trim().length, after.trim().length)) {
     return [[{ text: before, changed: false }], [{ text: after, changed: false }]];
   }
   return [old, now];

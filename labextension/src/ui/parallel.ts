@@ -3,7 +3,7 @@
  * on an axis keeps the runs that pass through it; the others stay, faint.
  */
 
-import { axisColumns, coloringOf, distanceTo, scaleOf, telling, within, type Coloring, type RunSet, type Scale } from './coordinates';
+import { axisColumns, coloringOf, distanceTo, scaleOf, telling, wantsLog, within, type Coloring, type RunSet, type Scale } from './coordinates';
 import { button, h, setText } from './dom';
 import { countText } from './format';
 import { columnSelect, fillLegend, fillTip, placeTip, sized } from './marks';
@@ -13,7 +13,8 @@ import { chartColors, isDark } from './theme';
 export interface ParallelState {
   /** Column ids from left to right; `null` for those chosen by themselves. */
   axes: string[] | null;
-  log: string[];
+  /** Columns with a logarithmic axis; `null` for those that ask for one. */
+  log: string[] | null;
   /** A column id, or empty for each run's own colour; `null` for the first metric. */
   color: string | null;
   /** By column id, from 0 at the foot to 1. */
@@ -65,7 +66,7 @@ export const PARALLEL_CSS = `
 
 export function parallelView(first: RunSet, options: ParallelOptions = {}): ChartView {
   let set = first;
-  const state: ParallelState = { axes: null, log: [], color: null, ranges: {}, ...options.state };
+  const state: ParallelState = { axes: null, log: null, color: null, ranges: {}, ...options.state };
   let scales: Scale[] = [];
   let byId = new Map<string, Scale>();
   let coloring: Coloring | undefined;
@@ -142,6 +143,8 @@ export function parallelView(first: RunSet, options: ParallelOptions = {}): Char
     picker.replaceChildren(...sets);
   }
 
+  const logs = (): string[] => state.log ?? axisColumns(set.columns).filter(item => wantsLog(item, set.rows)).map(item => item.id);
+
   const gap = () => Math.max(LEAST_GAP, (width - 2 * SIDE) / Math.max(1, scales.length - 1));
   const xOf = (axis: number) => SIDE + axis * gap();
   const yOf = (at: number | undefined) => (at === undefined ? MISSING : FOOT - at * (FOOT - TOP));
@@ -149,10 +152,11 @@ export function parallelView(first: RunSet, options: ParallelOptions = {}): Char
 
   function draw(): void {
     const ids = axisIds();
-    scales = ids.map(id => scaleOf(column(id)!, set.rows, state.log.includes(id)));
+    const log = logs();
+    scales = ids.map(id => scaleOf(column(id)!, set.rows, log.includes(id)));
     byId = new Map(scales.map(scale => [scale.id, scale]));
     const by = colorId();
-    const colorScale = by ? (byId.get(by) ?? scaleOf(column(by)!, set.rows, state.log.includes(by))) : undefined;
+    const colorScale = by ? (byId.get(by) ?? scaleOf(column(by)!, set.rows, log.includes(by))) : undefined;
     coloring = coloringOf(set, colorScale, isDark());
     const select = columnSelect('Colour of the lines', axisColumns(set.columns), by, id => {
       state.color = id;
@@ -192,7 +196,7 @@ export function parallelView(first: RunSet, options: ParallelOptions = {}): Char
     if (scale.canLog) {
       axis.append(
         button('log', () => {
-          state.log = scale.log ? state.log.filter(id => id !== scale.id) : [...state.log, scale.id];
+          state.log = scale.log ? logs().filter(id => id !== scale.id) : [...logs(), scale.id];
           delete state.ranges[scale.id];
           changed();
           draw();
@@ -242,7 +246,9 @@ export function parallelView(first: RunSet, options: ParallelOptions = {}): Char
     let from: number | undefined;
     const at = (event: PointerEvent) => {
       const box = rail.getBoundingClientRect();
-      return Math.max(0, Math.min(1, (box.bottom - event.clientY) / box.height));
+      const share = (box.bottom - event.clientY) / box.height;
+      // Nobody hits the end of an axis to the pixel, and the least and greatest values lie there.
+      return share < 0.02 ? 0 : share > 0.98 ? 1 : share;
     };
     rail.addEventListener('pointerdown', event => {
       from = at(event);

@@ -1,6 +1,6 @@
 /** A run as a point: a param or metric against a metric, coloured by the run or by a third. */
 
-import { axisColumns, coloringOf, scaleOf, telling, type Coloring, type RunSet, type Scale } from './coordinates';
+import { axisColumns, coloringOf, scaleOf, telling, wantsLog, type Coloring, type RunSet, type Scale } from './coordinates';
 import { h, setText } from './dom';
 import { columnSelect, fillLegend, fillTip, placeTip, sized } from './marks';
 import type { ChartView } from './parallel';
@@ -13,8 +13,9 @@ export interface ScatterState {
   y: string | null;
   /** A column id, or empty for each run's own colour. */
   color: string;
-  logX: boolean;
-  logY: boolean;
+  /** `null` where the column decides. */
+  logX: boolean | null;
+  logY: boolean | null;
 }
 
 export interface ScatterOptions {
@@ -35,7 +36,7 @@ export const SCATTER_CSS = `
 
 export function scatterView(first: RunSet, options: ScatterOptions = {}): ChartView {
   let set = first;
-  const state: ScatterState = { x: null, y: null, color: '', logX: false, logY: false, ...options.state };
+  const state: ScatterState = { x: null, y: null, color: '', logX: null, logY: null, ...options.state };
   let [x, y]: (Scale | undefined)[] = [];
   let color: Scale | undefined;
   let coloring: Coloring | undefined;
@@ -86,14 +87,16 @@ export function scatterView(first: RunSet, options: ScatterOptions = {}): ChartV
     bar.replaceChildren(
       h('label', {}, 'X', columnSelect('Horizontal axis', columns, chosen.x, id => {
         state.x = id;
+        state.logX = null;
         changed();
       })),
-      log('Logarithmic horizontal axis', x, state.logX, on => (state.logX = on)),
+      log('Logarithmic horizontal axis', x, !!x?.log, on => (state.logX = on)),
       h('label', {}, 'Y', columnSelect('Vertical axis', columns, chosen.y, id => {
         state.y = id;
+        state.logY = null;
         changed();
       })),
-      log('Logarithmic vertical axis', y, state.logY, on => (state.logY = on)),
+      log('Logarithmic vertical axis', y, !!y?.log, on => (state.logY = on)),
       h('label', {}, 'Colour', columnSelect('Colour of the points', columns, column(state.color)?.id ?? '', id => {
         state.color = id;
         changed();
@@ -107,9 +110,9 @@ export function scatterView(first: RunSet, options: ScatterOptions = {}): ChartV
   function draw(): void {
     const chosen = choose();
     const [columnX, columnY, by] = [column(chosen.x), column(chosen.y), column(state.color)];
-    x = columnX && scaleOf(columnX, set.rows, state.logX);
-    y = columnY && scaleOf(columnY, set.rows, state.logY);
-    color = by && scaleOf(by, set.rows);
+    x = columnX && scaleOf(columnX, set.rows, state.logX ?? wantsLog(columnX, set.rows));
+    y = columnY && scaleOf(columnY, set.rows, state.logY ?? wantsLog(columnY, set.rows));
+    color = by && scaleOf(by, set.rows, wantsLog(by, set.rows));
     coloring = coloringOf(set, color, isDark());
     drawBar(chosen);
     fillLegend(key, color?.label ?? '', coloring);
