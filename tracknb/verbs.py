@@ -165,7 +165,7 @@ def _runs(client: TrackingClient, query: str, query_option: str, **chosen: Any) 
     experiment. Without either it is the current experiment, or all of them where none
     was chosen.
     """
-    return run_table(client, find(client, positional=query, query=query_option, **chosen))
+    return run_table(find(client, positional=query, query=query_option, **chosen))
 
 
 @verb("trend")
@@ -336,7 +336,7 @@ def runs_table(
         archived=archived,
         limit=max_results,
     )
-    return remember(run_table(client, found), client)
+    return remember(run_table(found), client)
 
 
 def trend(
