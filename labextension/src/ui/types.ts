@@ -123,6 +123,9 @@ export type Target =
   | { page: 'trend'; experiment: string | null; metric?: string }
   | { page: 'compare'; ids: string[] };
 
+/** What a person has set in a view, as flat text; state.ts names the parts. */
+export type ViewState = Readonly<Record<string, string>>;
+
 /** What surrounds a view: who hears it, and who it may ask. All of it may be missing in a saved notebook. */
 export interface Host {
   onSelect?(ids: string[]): void;
@@ -132,10 +135,16 @@ export interface Host {
   open?(target: Target, known?: Payload): void;
   /** A kernel may still send points. */
   live?: boolean;
+  /** What the view begins with; parts that it does not know are none of its business. */
+  state?: ViewState;
+  /** The view is part of the dashboard, which has the button that copies the view. */
+  inside?: boolean;
 }
 
 export interface View {
   element: HTMLElement;
   update?(message: unknown): void;
+  /** What is set in it now: only what differs from how it opens by itself. */
+  state?(): ViewState;
   destroy(): void;
 }
