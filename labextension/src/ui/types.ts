@@ -26,6 +26,8 @@ export interface RunData {
   evalSets: { dict: string[]; codes: number[][] };
   metrics: { key: string; values: JsonNumber[] }[];
   params: { key: string; dict: string[]; codes: number[] }[];
+  /** How many metrics, params and tags of a run are in these data at most; null where all are. */
+  keys?: number | null;
 }
 
 interface Common {
