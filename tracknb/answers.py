@@ -7,6 +7,7 @@ Questions come from a page, so each argument is looked at before it is used.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -175,7 +176,13 @@ def _trend(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
     return Answer(remember(trend_view(_found(client, asked).without_archived(), metric), client).payload())
 
 
-def _found(client: TrackingClient, asked: Mapping[str, Any]) -> Found:
+@question("matching")
+def _matching(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
+    """Answer with the ids of all runs that a filter finds, for a query about what a payload does not hold."""
+    return Answer({"ids": [run.info.run_id for run in _found(client, asked, limit=sys.maxsize).runs]})
+
+
+def _found(client: TrackingClient, asked: Mapping[str, Any], *, limit: int = DEFAULT_LIMIT) -> Found:
     wanted = [text_of(asked, "experiment")] if asked.get("experiment") is not None else []
     query = text_of(asked, "query") if asked.get("query") is not None else ""
-    return find(client, query=query, experiment=wanted, all_experiments=not wanted)
+    return find(client, query=query, experiment=wanted, all_experiments=not wanted, limit=limit)

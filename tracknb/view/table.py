@@ -229,6 +229,7 @@ class RunsView(View):
                 {"key": sendable(key), **_coded([run.data.params.get(key) for run in runs], letters)}
                 for key in fmt.sorted_keys([run.data.params for run in runs])[:keys]
             ],
+            "keys": keys,
         }
 
     def _texts(self, runs: Sequence[Run]) -> dict[str, list[str]]:
