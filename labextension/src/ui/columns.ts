@@ -90,7 +90,7 @@ export function makeColumns(data: RunData, now: number, goals: Goals = {}, tree?
     { ...text('status', 'Status', 'status', 100, row => statusWord(data.status[row])), raw: row => data.status[row] },
     { ...text('name', 'Run name', 'name', 200, row => data.name[row]), title: row => `${data.name[row]}\n${data.id[row]}` },
     {
-      ...text('start', 'Start time', 'time', 116, row => formatAgo(start(row), now)),
+      ...text('start', 'Start time', 'time', 108, row => formatAgo(start(row), now)),
       title: row => formatTime(start(row)),
       raw: row => {
         const time = start(row);
@@ -99,7 +99,7 @@ export function makeColumns(data: RunData, now: number, goals: Goals = {}, tree?
       value: start
     },
     {
-      ...text('duration', 'Duration', 'number', 96, row => formatDuration(duration(row))),
+      ...text('duration', 'Duration', 'number', 84, row => formatDuration(duration(row))),
       align: 'right',
       raw: row => {
         const span = duration(row);
@@ -107,8 +107,8 @@ export function makeColumns(data: RunData, now: number, goals: Goals = {}, tree?
       },
       value: duration
     },
-    text('evalSets', 'Evaluation Sets', 'evalSets', 132, setText, data.evalSets.dict.length > 0),
-    text('tags', 'Tags', 'tags', 200, tagText, data.tags.dict.length > 0)
+    text('evalSets', 'Evaluation Sets', 'evalSets', 120, setText, data.evalSets.dict.length > 0),
+    text('tags', 'Tags', 'tags', 184, tagText, data.tags.dict.length > 0)
   ];
   if (data.lifecycle.includes('deleted')) {
     columns.splice(4, 0, text('lifecycle', 'Lifecycle', 'text', 88, row => statusWord(data.lifecycle[row])));

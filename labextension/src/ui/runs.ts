@@ -28,6 +28,7 @@ const SPARK_HEIGHT = 16;
 const BARS_FROM = 6;
 
 const CSS = `
+.tracknb-view .tnb-tablechips { padding-bottom: 6px; }
 .tracknb-view .tnb-head .tnb-cell { position: relative; flex-direction: column; align-items: stretch; justify-content: flex-start; gap: 0; height: 100%; }
 .tracknb-view .tnb-head .tnb-pin { position: sticky; }
 .tracknb-view .tnb-head .tnb-cell > input { margin: 6px auto; }
@@ -350,7 +351,7 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
     return element;
   }
 
-  const chips = h('div', { class: 'tnb-chips', role: 'group', 'aria-label': 'Filter by Evaluation Set, tag, user or notebook' });
+  const chips = h('div', { class: 'tnb-chips tnb-tablechips', role: 'group', 'aria-label': 'Filter by Evaluation Set, tag, user or notebook' });
   let orders: Record<ChipKind, (number | string)[]> = { evalSets: [], tags: [], users: [], sources: [] };
   function orderChips(): void {
     orders = {
