@@ -93,7 +93,7 @@ PYTHON_TAG = "tracknb.env.python"
 PLATFORM_TAG = "tracknb.env.platform"
 # Marks that people put on runs and experiments. Stars and pins are each user's own.
 STAR_TAGS = "tracknb.star."
-_PIN: Final = "tracknb.pin."
+PIN_TAGS = "tracknb.pin."
 ARCHIVED_TAG = "tracknb.archived"
 # What MLflow's pages look for.
 LOGGED_ARTIFACTS_TAG = "mlflow.loggedArtifacts"
@@ -370,24 +370,19 @@ class PagedList(list[T], Generic[T]):
 
 
 def star_tag(user: str) -> str:
-    """Return the tag by which a user stars a run or an experiment; its value is "true".
+    """Return the tag by which a user has starred an experiment or a run.
 
     Examples
     --------
-    >>> star_tag("ada"), star_tag("LAB\\\\ada")
-    ('tracknb.star.ada', 'tracknb.star.LAB_ada')
+    >>> star_tag("ada@example.org")
+    'tracknb.star.ada_example.org'
     """
-    return STAR_TAGS + _as_key(user)
+    return STAR_TAGS + re.sub(r"[^\w\-.]|^\.+", "_", user)[:200]
 
 
 def pin_tag(user: str) -> str:
-    """Return the tag by which a user keeps a run on top of every table; its value is "true"."""
-    return _PIN + _as_key(user)
-
-
-def _as_key(user: str) -> str:
-    """Return a user's name with only what a key may hold, and no longer than one may be."""
-    return re.sub(r"[^\w\-. :]", "_", user)[:200].strip() or "_"
+    """Return the tag by which a user keeps a run on top of every table."""
+    return PIN_TAGS + star_tag(user).removeprefix(STAR_TAGS)
 
 
 def is_marked(tags: Mapping[str, str], tag: str) -> bool:

@@ -21,6 +21,8 @@ from tracknb.errors import InvalidValue, NotFound
 DEFAULT_LIMIT = 10_000
 # Runs are read a page at a time: one page is a handful of statements, whatever its size.
 _PAGE = 1_000
+# Where every run is wanted, a page may be large; each page goes past all that came before it.
+_LARGE_PAGE = 20_000
 # A question about more experiments than this means all of them.
 _NAMED = 50
 
@@ -29,6 +31,7 @@ _NAMED = 50
 class Found:
     """The runs that were asked for, and the words that say what was asked."""
 
+    client: TrackingClient
     runs: list[Run]
     experiments: dict[str, str]
     title: str
@@ -102,6 +105,7 @@ def find(
     if not (query or tags or eval_sets or owners or starred):
         matched = total
     return Found(
+        client=client,
         runs=runs,
         experiments=places,
         title=", ".join(places.values()) if wanted or len(places) == 1 else "all experiments",
@@ -204,7 +208,7 @@ def _matching(
     everything = not (query or tags or eval_sets or owners or star)
     token: str | None = None
     while True:
-        size = min(page, limit) if everything else page
+        size = min(_LARGE_PAGE, limit - len(found)) if everything else page
         runs = client.search_runs(ids, query, max_results=size, order_by=order, page_token=token)
         for run in runs:
             of_owner = (not owners or run.info.user_id in owners) and (not star or is_marked(run.data.tags, star))

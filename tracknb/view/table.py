@@ -8,6 +8,7 @@ import re
 import sys
 from array import array
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -101,6 +102,20 @@ class RunsView(View):
         """Return all runs of the view, as ``search_runs`` gives them."""
         return runs_frame(self.runs)
 
+    # Each of these goes through every run, of which there may be 100,000.
+
+    @cached_property
+    def _metrics(self) -> list[str]:
+        return _metric_keys(self.runs)
+
+    @cached_property
+    def _params(self) -> list[str]:
+        return fmt.sorted_keys([run.data.params for run in self.runs])
+
+    @cached_property
+    def _ambiguous(self) -> list[str]:
+        return ambiguous_evaluation_sets(self.runs)
+
     def headline(self) -> str:
         """Return what is shown, such as "nyc-taxi: 12 of 480 runs (metrics.rmse < 4)"."""
         asked = f" ({self.query})" if self.query else ""
@@ -119,7 +134,7 @@ class RunsView(View):
 
     def warning_text(self) -> str:
         """Return what makes these runs hard to compare, or nothing."""
-        found = ambiguous_evaluation_sets(self.runs)
+        found = self._ambiguous
         if not found:
             return ""
         names = ", ".join(f"'{fmt.one_line(name)}'" for name in found[:3]) + (" ..." if len(found) > 3 else "")
@@ -127,9 +142,7 @@ class RunsView(View):
 
     def left_out_text(self) -> str:
         """Return which columns the text and the table do not show, or nothing."""
-        metrics = _metric_keys(self.runs)
-        params = fmt.sorted_keys([run.data.params for run in self.runs])
-        return left_out_columns(len(metrics), len(params), _TEXT_COLUMNS)
+        return left_out_columns(len(self._metrics), len(self._params), _TEXT_COLUMNS)
 
     def payload(self) -> dict[str, Any]:
         """Return the view's data.
@@ -367,12 +380,12 @@ class RunTable(RunsView):
         if not self.runs:
             return self.empty_text()
         head, right, cells = self._columns(times=times)
-        runs = self._rows()
+        runs = self._rows
         shown = runs[:HTML_ROWS] if not times else runs
         rows = [cells(run) for run in shown]
         lines = [self.headline(), "", fmt.columns(head, rows, right=right)]
-        if len(shown) < self.matched - self._put_aside():
-            lines.append(f"and {self.matched - self._put_aside() - len(shown):,} more")
+        if len(shown) < self.matched - self._put_aside:
+            lines.append(f"and {self.matched - self._put_aside - len(shown):,} more")
         lines += [line for text in self._remarks(rows) for line in ("", text)]
         return "\n".join(lines)
 
@@ -381,20 +394,28 @@ class RunTable(RunsView):
         if not self.runs:
             return f"<pre>{safe(self.empty_text())}</pre>"
         head, right, cells = self._columns(times=True)
-        rows = [cells(run) for run in self._rows()[:HTML_ROWS]]
+        rows = [cells(run) for run in self._rows[:HTML_ROWS]]
         notes = "".join(f"<p>{safe(text)}</p>" for text in self._remarks(rows))
-        table = bounded_table(head, rows, right=right, total=self.matched - self._put_aside())
+        table = bounded_table(head, rows, right=right, total=self.matched - self._put_aside)
         return f"<p><b>{safe(self.headline())}</b></p>{table}{notes}"
 
     _with_archived = False
 
+    @cached_property
     def _put_aside(self) -> int:
-        """Return how many of the runs are archived and not shown."""
+        """How many of the runs are archived and not shown."""
         return 0 if self._with_archived else sum(is_marked(run.data.tags, ARCHIVED_TAG) for run in self.runs)
 
+    @cached_property
+    def _has_nested(self) -> bool:
+        return any(PARENT_TAG in run.data.tags for run in self.runs)
+
+    @cached_property
     def _rows(self) -> list[Run]:
-        """Return the runs that are shown, children and earlier attempts under what they belong to."""
+        """The runs that are shown, children under what they belong to."""
         shown = [run for run in self.runs if self._with_archived or not is_marked(run.data.tags, ARCHIVED_TAG)]
+        if not self._has_nested:
+            return shown
         there = {run.info.run_id for run in shown}
         under: dict[str, list[Run]] = {}
         tops = []
@@ -404,8 +425,6 @@ class RunTable(RunsView):
                 under.setdefault(parent, []).append(run)
             else:
                 tops.append(run)
-        if len(tops) == len(shown):
-            return shown
         placed: list[Run] = []
         waiting = tops[::-1]
         while waiting:
@@ -415,13 +434,13 @@ class RunTable(RunsView):
         return placed + [run for runs in under.values() for run in runs]
 
     def _remarks(self, rows: Sequence[Sequence[str]]) -> list[str]:
-        aside = self._put_aside()
+        aside = self._put_aside
         hidden = f"Not shown: {fmt.counted(aside, aside, 'archived run')}; %track runs --archived shows them."
         best = "* the best value of a metric"
         return [
             text
             for text in (
-                best if any(cell.startswith("*") for row in rows for cell in row[2:]) and self._bests() else "",
+                best if any(cell.startswith("*") for row in rows for cell in row[2:]) and self._bests else "",
                 hidden if aside else "",
                 self.warning_text(),
                 self.left_out_text(),
@@ -429,10 +448,13 @@ class RunTable(RunsView):
             if text
         ]
 
+    @cached_property
     def _bests(self) -> dict[str, float]:
-        """Return the best value of each metric of which several runs have different ones."""
+        """The best value of each metric of which several runs have different ones."""
         found = {}
-        for key in _metric_keys(self.runs):
+        for key in self._metrics:
+            if self.goals.direction(key) is None:
+                continue
             values = {run.data.metrics[key] for run in self.runs if key in run.data.metrics}
             best = self.goals.best(key, values)
             if best is not None and len([value for value in values if math.isfinite(value)]) > 1:
@@ -441,12 +463,12 @@ class RunTable(RunsView):
 
     def _columns(self, *, times: bool) -> tuple[list[str], list[bool], Callable[[Run], list[str]]]:
         """Return heads, which of them hold numbers, and what makes a run's cells."""
-        metrics = _metric_keys(self.runs)
+        metrics = list(self._metrics)
         if self.goals.primary in metrics:
             metrics.remove(self.goals.primary)
             metrics.insert(0, self.goals.primary)
         metrics = metrics[:_TEXT_COLUMNS]
-        params = fmt.sorted_keys([run.data.params for run in self.runs])[:_TEXT_COLUMNS]
+        params = self._params[:_TEXT_COLUMNS]
         several = len(self._experiments) > 1
         units = self.goals.units
         head = ["status", "run", *(["experiment"] if several else [])]
@@ -455,8 +477,8 @@ class RunTable(RunsView):
         head += ["evaluation set", "tags", *named, *params]
         left = len(head) - len(metrics) - len(params)
         right = [False] * left + [True] * len(metrics) + [False] * len(params)
-        bests = self._bests()
-        there = {run.info.run_id for run in self.runs}
+        bests = self._bests
+        there = {run.info.run_id for run in self.runs} if self._has_nested else set()
 
         def number(run: Run, key: str) -> str:
             value = run.data.metrics.get(key)
@@ -564,11 +586,12 @@ def _is_long(runs: Sequence[Run], letters: int) -> bool:
 
 def _coded(values: Sequence[str | None], letters: int | None) -> dict[str, Any]:
     """Return texts as codes into a dictionary; -1 where one is missing."""
+    known: dict[str | None, int] = {None: -1}
     codes: dict[str, int] = {}
-    return {
-        "codes": [-1 if value is None else codes.setdefault(shortened(value, letters), len(codes)) for value in values],
-        "dict": list(codes),
-    }
+    for value in dict.fromkeys(values):
+        if value is not None:
+            known[value] = codes.setdefault(shortened(value, letters), len(codes))
+    return {"codes": [known[value] for value in values], "dict": list(codes)}
 
 
 def _coded_rows(rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:

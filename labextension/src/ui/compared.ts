@@ -154,7 +154,7 @@ export function groupings(payload: ComparePayload): Grouping[] {
   const found: Grouping[] = [{ id: 'all', label: 'All runs together', of: () => 'all runs' }];
   const param = (key: string) => data.params.find(candidate => candidate.key === key)!;
   const valueOf = (key: string, row: number) => param(key).dict[param(key).codes[row]] ?? '';
-  const varying = data.params.filter(item => new Set(item.codes).size > 1).map(item => item.key);
+  const varying = data.params.filter(item => new Set(Array.from(item.codes)).size > 1).map(item => item.key);
   const seeds = varying.filter(key => /(^|[^a-z])(seed|random_state|fold)($|[^a-z])/i.test(key));
   const others = varying.filter(key => !seeds.includes(key));
   if (seeds.length && others.length) {

@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest';
 import { makeColumns, sortRows } from './columns';
 import { payload } from './data.fixture';
-import { emptyFilter, filterRows, initialFilter, isFiltered, searchIndex, toggle } from './filter';
+import { emptyFilter, filterRows, initialFilter, isFiltered, toggle } from './filter';
 
 const { data, now } = payload();
 const rows = (change: (state: ReturnType<typeof emptyFilter>) => void) => {
   const state = emptyFilter();
   change(state);
-  return [...filterRows(data, state, () => searchIndex(data))];
+  return [...filterRows(data, state)];
 };
 
 it('several tags mean any of them, several sets too, both kinds both', () => {
@@ -20,6 +20,16 @@ it('several tags mean any of them, several sets too, both kinds both', () => {
 
 it('every word must occur', () => {
   expect(rows(state => (state.text = 'LR=0.1 good'))).toEqual([0]);
+});
+
+it('filters by user and notebook, and by what the view adds', () => {
+  const mixed = { ...data, user: ['u', 'v', 'u', 'v'], source: ['a', 'a', 'b', 'b'] };
+  const state = emptyFilter();
+  state.users.add('u');
+  expect([...filterRows(mixed, state)]).toEqual([0, 2]);
+  state.sources.add('b');
+  expect([...filterRows(mixed, state)]).toEqual([2]);
+  expect([...filterRows(mixed, emptyFilter(), row => row > 1)]).toEqual([2, 3]);
 });
 
 it('toggles, and knows what filters', () => {

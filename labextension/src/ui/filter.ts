@@ -1,4 +1,4 @@
-/** Which rows are shown: text, tag chips, evaluation-set chips. No DOM. */
+/** Which rows are shown: text, chips, a query's result, what is archived. No DOM. */
 
 import type { Pair, RunData } from './types';
 
@@ -8,10 +8,15 @@ export interface FilterState {
   tags: Set<number>;
   /** Codes of the evaluation-set dictionary; a run needs any of them. */
   evalSets: Set<number>;
+  /** Users and notebooks by name; a run needs any of each. */
+  users: Set<string>;
+  sources: Set<string>;
 }
 
+export type ChipKind = 'tags' | 'evalSets' | 'users' | 'sources';
+
 export function emptyFilter(): FilterState {
-  return { text: '', tags: new Set(), evalSets: new Set() };
+  return { text: '', tags: new Set(), evalSets: new Set(), users: new Set(), sources: new Set() };
 }
 
 /** The filter that the payload asks for at first; what no run has is left out. */
@@ -33,50 +38,103 @@ export function initialFilter(data: RunData, tags: Pair[], evalSets: string[]): 
 }
 
 export function isFiltered(state: FilterState): boolean {
-  return state.text.trim() !== '' || state.tags.size > 0 || state.evalSets.size > 0;
+  return state.text.trim() !== '' || state.tags.size + state.evalSets.size + state.users.size + state.sources.size > 0;
 }
 
-export function toggle(set: Set<number>, code: number): void {
-  if (!set.delete(code)) {
-    set.add(code);
+export function toggle<T>(set: Set<T>, item: T): void {
+  if (!set.delete(item)) {
+    set.add(item);
   }
-}
-
-/** One lower-case line per row to search in; made once, when somebody first types. */
-export function searchIndex(data: RunData): string[] {
-  const lines = new Array<string>(data.n);
-  for (let row = 0; row < data.n; row++) {
-    const parts = [data.name[row], data.id[row], data.status[row], data.user[row], data.source[row], data.experiment[row]];
-    for (const code of data.tags.codes[row]) {
-      parts.push(data.tags.dict[code].join(': '));
-    }
-    for (const code of data.evalSets.codes[row]) {
-      parts.push(data.evalSets.dict[code]);
-    }
-    for (const param of data.params) {
-      const code = param.codes[row];
-      if (code >= 0) {
-        parts.push(`${param.key}=${param.dict[code]}`);
-      }
-    }
-    lines[row] = parts.join('\n').toLowerCase();
-  }
-  return lines;
 }
 
 const anyOf = (codes: number[], wanted: Set<number>): boolean => wanted.size === 0 || codes.some(code => wanted.has(code));
 
-/** The rows that pass; every word of the text must occur somewhere in the run. */
-export function filterRows(data: RunData, state: FilterState, index: () => string[]): Uint32Array {
-  const words = state.text.toLowerCase().split(/\s+/).filter(Boolean);
-  const lines = words.length ? index() : [];
+/** Names in small letters, made once: 100,000 of them take longer than to look through them. */
+const lowered = new WeakMap<string[], string[]>();
+
+function lower(texts: string[], n: number): string[] {
+  const known = lowered.get(texts) ?? [];
+  for (let row = known.length; row < n; row++) {
+    known.push(texts[row].toLowerCase());
+  }
+  // After a restart of the kernel the same array holds other runs.
+  known.length = n;
+  lowered.set(texts, known);
+  return known;
+}
+
+/** Forget the names: the rows have been replaced. */
+export function forgetNames(data: RunData): void {
+  lowered.delete(data.name);
+  lowered.delete(data.id);
+}
+
+/** Mark the rows in which a word occurs; each different text is looked at once, however many runs have it. */
+function rowsWith(data: RunData, word: string): Uint8Array {
+  const found = new Uint8Array(data.n);
+  const { n } = data;
+  for (const texts of [lower(data.name, n), lower(data.id, n)]) {
+    for (let row = 0; row < n; row++) {
+      if (texts[row].includes(word)) {
+        found[row] = 1;
+      }
+    }
+  }
+  for (const texts of [data.status, data.user, data.source, data.experiment]) {
+    const known = new Map<string, boolean>();
+    for (let row = 0; row < n; row++) {
+      const text = texts[row];
+      let has = known.get(text);
+      if (has === undefined) {
+        has = (text ?? '').toLowerCase().includes(word);
+        known.set(text, has);
+      }
+      if (has) {
+        found[row] = 1;
+      }
+    }
+  }
+  const lists: [number[][], boolean[]][] = [
+    [data.tags.codes, data.tags.dict.map(pair => pair.join(': ').toLowerCase().includes(word))],
+    [data.evalSets.codes, data.evalSets.dict.map(name => name.toLowerCase().includes(word))]
+  ];
+  for (const [codes, has] of lists) {
+    if (has.includes(true)) {
+      for (let row = 0; row < n; row++) {
+        if (codes[row].some(code => has[code])) {
+          found[row] = 1;
+        }
+      }
+    }
+  }
+  for (const { key, dict, codes } of data.params) {
+    const has = Uint8Array.from(dict, text => Number(`${key}=${text}`.toLowerCase().includes(word)));
+    if (has.includes(1)) {
+      for (let row = 0; row < n; row++) {
+        if (codes[row] >= 0 && has[codes[row]]) {
+          found[row] = 1;
+        }
+      }
+    }
+  }
+  return found;
+}
+
+/** The rows that pass; every word of the text must occur somewhere in the run. `also` has the last word on a row. */
+export function filterRows(data: RunData, state: FilterState, also: (row: number) => boolean = () => true): Uint32Array {
+  const words = state.text.toLowerCase().split(/\s+/).filter(Boolean).map(word => rowsWith(data, word));
   const rows = new Uint32Array(data.n);
+  const hasChips = state.tags.size + state.evalSets.size + state.users.size + state.sources.size > 0;
   let count = 0;
   for (let row = 0; row < data.n; row++) {
     if (
-      anyOf(data.tags.codes[row], state.tags) &&
-      anyOf(data.evalSets.codes[row], state.evalSets) &&
-      words.every(word => lines[row].includes(word))
+      (!hasChips ||
+        (anyOf(data.tags.codes[row], state.tags) &&
+          anyOf(data.evalSets.codes[row], state.evalSets) &&
+          (state.users.size === 0 || state.users.has(data.user[row])) &&
+          (state.sources.size === 0 || state.sources.has(data.source[row])))) &&
+      words.every(has => has[row]) &&
+      also(row)
     ) {
       rows[count++] = row;
     }

@@ -4,15 +4,41 @@ import type { Column, Sort } from './columns';
 import { button, h, uniqueId } from './dom';
 
 export const ROW_HEIGHT = 28;
+const NARROWEST = 48;
+const WIDEST = 1200;
+/** How far a key widens a column. */
+const STEP = 16;
 const CHECK_WIDTH = 32;
 const ROWS_IN_SIGHT = 14;
 const OVERSCAN = 2;
 /** Below this width nothing but the checkbox stays in place while scrolling sideways. */
 const PIN_FROM = 720;
 
+/** How a row lies in the tree of rows. */
+export interface RowState {
+  level: number;
+  /** Undefined where nothing lies under it. */
+  isOpen: boolean | undefined;
+  /** Shown for the rows under it, not for itself. */
+  isContext: boolean;
+}
+
 export interface GridOptions {
   label: string;
-  renderCell(cell: HTMLElement, column: Column, row: number): void;
+  headHeight: number;
+  /** What stands under a header, such as a histogram. */
+  headExtra(column: Column): Element | undefined;
+  stateOf(position: number, row: number): RowState;
+  onOpen(row: number): void;
+  onFold(row: number, open: boolean): void;
+  onResize(column: Column, width: number): void;
+  /** A key in an active row that the grid itself has no use for; true if it was used. */
+  onKey(key: string, row: number): boolean;
+  /** The row under the pointer or with the active cell, and its element. */
+  onRow(row: number, element: HTMLElement): void;
+  /** The rows in sight have changed. */
+  onSight(rows: Uint32Array): void;
+  renderCell(cell: HTMLElement, column: Column, row: number, position: number): void;
   isSelected(row: number): boolean;
   onToggle(row: number, selected: boolean): void;
   onToggleAll(selected: boolean): void;
@@ -22,7 +48,8 @@ export interface GridOptions {
 export interface Grid {
   element: HTMLElement;
   setColumns(columns: Column[], pinned: number): void;
-  setRows(rows: Uint32Array): void;
+  /** `stay` keeps the place: rows were added, folded or unfolded. */
+  setRows(rows: Uint32Array, isTree: boolean, stay?: boolean): void;
   setSort(sort: Sort | undefined): void;
   /** Draw again what is in sight: selection or chips have changed. */
   refresh(): void;
@@ -41,17 +68,25 @@ export function createGrid(options: GridOptions): Grid {
   let drawn = new Map<number, HTMLElement>();
   let window_ = '';
   let frame = 0;
+  let isTree = false;
 
   const head = h('div', { class: 'tnb-head', role: 'row', 'aria-rowindex': '1' });
   const body = h('div', { class: 'tnb-body', role: 'rowgroup' });
   const headGroup = h('div', { role: 'rowgroup', style: 'display: contents' }, head);
   const element = h(
     'div',
-    { class: 'tnb-grid', role: 'grid', tabindex: '0', 'aria-label': options.label, 'aria-multiselectable': 'true' },
+    {
+      class: 'tnb-grid',
+      role: 'grid',
+      tabindex: '0',
+      'aria-label': options.label,
+      'aria-multiselectable': 'true'
+    },
     headGroup,
     body
   );
 
+  head.style.height = `${options.headHeight}px`;
   const all = h('input', { type: 'checkbox', 'aria-label': 'Select all runs shown' });
   all.addEventListener('change', () => options.onToggleAll(all.checked));
 
@@ -109,14 +144,29 @@ export function createGrid(options: GridOptions): Grid {
       const sorted = sort?.column === column.id ? (sort.descending ? 'descending' : 'ascending') : 'none';
       const mark = sorted === 'none' ? '' : sorted === 'descending' ? ' ↓' : ' ↑';
       const control = button(column.label + mark, () => options.onSort(column), {
-        title: `${column.label} (${column.group === 'Run' ? 'run' : column.group.toLowerCase()})`,
+        title: `${column.label} (${column.group.toLowerCase().replace(/(metric|param|tag)s$/, '$1')}${
+          column.direction ? `, ${column.direction} is better` : ''
+        })\nSorts. Alt with the left or right arrow changes the width.`,
         'data-column': column.id
       });
-      return h(
+      control.addEventListener('keydown', event => {
+        if (event.altKey && (event.key === 'ArrowLeft' || event.key === 'ArrowRight')) {
+          event.preventDefault();
+          event.stopPropagation();
+          resize(column, column.width + (event.key === 'ArrowLeft' ? -STEP : STEP));
+        }
+      });
+      const cell = h(
         'div',
         { class: `tnb-cell${column.align === 'right' ? ' tnb-right' : ''}`, role: 'columnheader', 'aria-sort': sorted },
         control
       );
+      const extra = options.headExtra(column);
+      if (extra) {
+        cell.append(extra);
+      }
+      cell.append(handle(column));
+      return cell;
     });
     if (focused) {
       for (const control of head.querySelectorAll<HTMLElement>('[data-column]')) {
@@ -127,14 +177,58 @@ export function createGrid(options: GridOptions): Grid {
     }
   }
 
+  function resize(column: Column, width: number): void {
+    const next = Math.round(Math.max(NARROWEST, Math.min(WIDEST, width)));
+    if (next !== column.width) {
+      column.width = next;
+      options.onResize(column, next);
+    }
+  }
+
+  /** The edge of a column, to be dragged; the header's own button takes the keys. */
+  function handle(column: Column): HTMLElement {
+    const edge = h('span', { class: 'tnb-edge', 'aria-hidden': 'true' });
+    edge.addEventListener('pointerdown', event => {
+      event.preventDefault();
+      event.stopPropagation();
+      const from = event.clientX - column.width;
+      // The header is drawn anew while it is dragged, so the pointer is followed on the grid itself.
+      const move = (next: PointerEvent) => resize(column, next.clientX - from);
+      const stop = () => {
+        element.removeEventListener('pointermove', move);
+        element.removeEventListener('pointerup', stop);
+        element.removeEventListener('pointercancel', stop);
+        element.classList.remove('tnb-resizing');
+      };
+      element.setPointerCapture?.(event.pointerId);
+      element.classList.add('tnb-resizing');
+      element.addEventListener('pointermove', move);
+      element.addEventListener('pointerup', stop);
+      element.addEventListener('pointercancel', stop);
+    });
+    return edge;
+  }
+
   function drawRow(position: number, range: [number, number]): HTMLElement {
     const row = rows[position];
     const selected = options.isSelected(row);
+    const state = options.stateOf(position, row);
     const element = h('div', {
-      class: 'tnb-row',
+      class: state.isContext ? 'tnb-row tnb-context' : 'tnb-row',
       role: 'row',
       'aria-rowindex': String(position + 2),
       'aria-selected': String(selected)
+    });
+    if (isTree) {
+      element.setAttribute('aria-level', String(state.level));
+      if (state.isOpen !== undefined) {
+        element.setAttribute('aria-expanded', String(state.isOpen));
+      }
+    }
+    element.addEventListener('pointerenter', () => options.onRow(row, element));
+    element.addEventListener('click', () => {
+      active.row = position;
+      options.onRow(row, element);
     });
     element.style.top = `${position * ROW_HEIGHT}px`;
     element.style.width = `${totalWidth}px`;
@@ -152,7 +246,7 @@ export function createGrid(options: GridOptions): Grid {
         role: 'gridcell',
         id: `${prefix}-${position}-${index}`
       });
-      options.renderCell(cell, column, row);
+      options.renderCell(cell, column, row, position);
       return cell;
     });
     return element;
@@ -160,7 +254,7 @@ export function createGrid(options: GridOptions): Grid {
 
   function draw(): void {
     const range = columnRange();
-    const height = element.clientHeight || ROWS_IN_SIGHT * ROW_HEIGHT;
+    const height = Math.max(ROW_HEIGHT, (element.clientHeight || ROWS_IN_SIGHT * ROW_HEIGHT) - options.headHeight);
     const first = Math.max(0, Math.floor(element.scrollTop / ROW_HEIGHT) - OVERSCAN);
     const last = Math.min(rows.length - 1, Math.ceil((element.scrollTop + height) / ROW_HEIGHT) - 1 + OVERSCAN);
     const now = `${range.join()}:${isPinned(0)}`;
@@ -187,6 +281,9 @@ export function createGrid(options: GridOptions): Grid {
       }
       before = row;
     }
+    if (first <= last) {
+      options.onSight(rows.subarray(first, last + 1));
+    }
     markActive();
   }
 
@@ -204,6 +301,7 @@ export function createGrid(options: GridOptions): Grid {
     const focused = (element.getRootNode() as Document | ShadowRoot).activeElement === element;
     if (cell && focused) {
       cell.classList.add('tnb-active');
+      options.onRow(rows[active.row], cell.parentElement!);
       element.setAttribute('aria-activedescendant', cell.id);
     } else {
       element.removeAttribute('aria-activedescendant');
@@ -212,7 +310,7 @@ export function createGrid(options: GridOptions): Grid {
 
   function reveal(): void {
     const top = active.row * ROW_HEIGHT;
-    const height = element.clientHeight - ROW_HEIGHT;
+    const height = element.clientHeight - options.headHeight;
     if (top < element.scrollTop) {
       element.scrollTop = top;
     } else if (top + ROW_HEIGHT > element.scrollTop + height) {
@@ -235,6 +333,15 @@ export function createGrid(options: GridOptions): Grid {
       return;
     }
     const page = Math.max(1, Math.floor(element.clientHeight / ROW_HEIGHT) - 2);
+    const row = rows[active.row];
+    const { isOpen } = options.stateOf(active.row, row);
+    const unfolds = event.key === 'ArrowRight' && isOpen === false;
+    if ((unfolds || (event.key === 'ArrowLeft' && isOpen === true)) && columns[active.column]?.kind === 'name') {
+      event.preventDefault();
+      event.stopPropagation();
+      options.onFold(row, unfolds);
+      return;
+    }
     const moves: Record<string, [number, number]> = {
       ArrowDown: [1, 0],
       ArrowUp: [-1, 0],
@@ -253,9 +360,10 @@ export function createGrid(options: GridOptions): Grid {
       };
       reveal();
     } else if (event.key === ' ') {
-      const row = rows[active.row];
       options.onToggle(row, !options.isSelected(row));
-    } else {
+    } else if (event.key === 'Enter') {
+      options.onOpen(row);
+    } else if (event.ctrlKey || !options.onKey(event.key, row)) {
       return;
     }
     event.preventDefault();
@@ -293,14 +401,19 @@ export function createGrid(options: GridOptions): Grid {
       active.column = Math.min(active.column, Math.max(0, columns.length - 1));
       redraw();
     },
-    setRows(next) {
-      rows = Uint32Array.from(next);
-      active.row = 0;
+    setRows(next, tree, stay = false) {
+      const before = rows[active.row];
+      rows = next;
+      isTree = tree;
+      element.setAttribute('role', tree ? 'treegrid' : 'grid');
+      active.row = stay ? Math.max(0, rows.indexOf(before)) : 0;
       // Two more pixels for the border, and room for a sideways scroll bar.
-      element.style.maxHeight = `${(ROWS_IN_SIGHT + 1) * ROW_HEIGHT + 2}px`;
+      element.style.maxHeight = `${ROWS_IN_SIGHT * ROW_HEIGHT + options.headHeight + 2}px`;
       body.style.height = `${rows.length * ROW_HEIGHT}px`;
       element.setAttribute('aria-rowcount', String(rows.length + 1));
-      element.scrollTop = 0;
+      if (!stay) {
+        element.scrollTop = 0;
+      }
       redraw();
     },
     setSort(next) {

@@ -1,6 +1,6 @@
 /** Which runs of a columnar payload a filter finds; it means what `tracknb/store/compile.py` makes of it. No DOM. */
 
-import { toNumber } from './format';
+import { numberAt, timeAt } from './rundata';
 import { FilterError, type Comparison, type Node } from './search';
 import type { RunData } from './types';
 
@@ -146,15 +146,18 @@ function compared(node: Comparison, data: RunData, tags: Tags): Marks {
     case 'attributes':
       return mark(attribute(node, data));
     case 'metrics': {
-      const values = data.metrics.find(metric => metric.key === node.key)?.values;
-      if (!values) {
+      const column = data.metrics.find(metric => metric.key === node.key);
+      if (!column) {
         return node.operator === 'IS NULL' ? marks.fill(1) : marks;
       }
       if (node.operator === 'IS NULL' || node.operator === 'IS NOT NULL') {
-        return mark(row => (values[row] === null) === (node.operator === 'IS NULL'));
+        return mark(row => (numberAt(column, row) === undefined) === (node.operator === 'IS NULL'));
       }
       const test = metricTest(node);
-      return mark(row => values[row] !== null && test(toNumber(values[row])!));
+      return mark(row => {
+        const value = numberAt(column, row);
+        return value !== undefined && test(value);
+      });
     }
     case 'params': {
       const param = data.params.find(candidate => candidate.key === node.key);
@@ -217,10 +220,13 @@ function attribute(node: Comparison, data: RunData): (row: number) => boolean {
   if (key === 'start_time' || key === 'end_time') {
     const times = key === 'start_time' ? data.start : data.end;
     if (operator === 'IS NULL' || operator === 'IS NOT NULL') {
-      return row => (times[row] === null) === (operator === 'IS NULL');
+      return row => (timeAt(times, row) === undefined) === (operator === 'IS NULL');
     }
     const test = numberTest(node);
-    return row => times[row] !== null && test(times[row]!);
+    return row => {
+      const time = timeAt(times, row);
+      return time !== undefined && test(time);
+    };
   }
   const texts = { status: data.status, run_id: data.id, run_name: data.name, user_id: data.user }[key] ?? [];
   if (operator === 'IS NULL' || operator === 'IS NOT NULL') {

@@ -1,5 +1,6 @@
 /** The trend from what a table holds, so that an output carries its runs once. No DOM. */
 
+import { numberAt } from './rundata';
 import type { RunData, RunsPayload, TrendPayload } from './types';
 
 /** What holds columns, and what no row stands behind. */
@@ -16,10 +17,12 @@ export function rowsOf(data: RunData, kept: number[]): RunData {
     if (COLUMNS.has(name) && Array.isArray(value)) {
       return value.map(column => pick(column, ''));
     }
-    if (Array.isArray(value)) {
-      return PLACES.has(name)
-        ? kept.flatMap((row, place) => (value.includes(row) ? [place] : []))
-        : kept.map(row => value[row]);
+    if (PLACES.has(name)) {
+      const marked = new Set(value as number[]);
+      return kept.flatMap((row, place) => (marked.has(row) ? [place] : []));
+    }
+    if (Array.isArray(value) || ArrayBuffer.isView(value)) {
+      return kept.map(row => (value as ArrayLike<unknown>)[row]);
     }
     return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, pick(part, key)]));
   };
@@ -33,8 +36,12 @@ export function trendOf(runs: RunsPayload, metric?: string): TrendPayload {
   const data = archived.size ? rowsOf(runs.data, rows) : runs.data;
   let best: string | null = null;
   let most = 0;
-  for (const { key, values } of data.metrics) {
-    const count = values.reduce<number>((sum, value) => sum + Number(value !== null), 0);
+  for (const column of data.metrics) {
+    const { key } = column;
+    let count = 0;
+    for (let row = 0; row < data.n; row++) {
+      count += Number(numberAt(column, row) !== undefined);
+    }
     if (count > most) {
       [best, most] = [key, count];
     }

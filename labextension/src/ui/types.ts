@@ -8,26 +8,50 @@ export const VERSION = 1;
 export type JsonNumber = number | 'NaN' | 'Infinity' | '-Infinity' | null;
 export type Pair = [string, string];
 
+/** A metric of all runs. With `there`, which says 1 where a value is, the values are a typed array. */
+export interface NumberColumn {
+  key: string;
+  values: ArrayLike<JsonNumber>;
+  there?: Uint8Array;
+}
+
+/** Read numbers with `numberAt` and times with `timeAt` (rundata.ts): they may be typed arrays. */
 export interface RunData {
   n: number;
   id: string[];
   name: string[];
   status: string[];
-  start: (number | null)[];
-  end: (number | null)[];
+  start: ArrayLike<number | null>;
+  end: ArrayLike<number | null>;
   lifecycle: string[];
   user: string[];
   experiment: string[];
   source: string[];
   color: number[];
   group: string[];
-  attempt: (number | null)[];
+  attempt: ArrayLike<number | null>;
+  /** Ids of parents, and the counts of the cells; missing where no run has one. */
+  parent?: string[];
+  cell?: string[];
+  /** The rows that are marked so. */
+  starred?: number[];
+  pinned?: number[];
+  archived?: number[];
   tags: { dict: Pair[]; codes: number[][] };
   evalSets: { dict: string[]; codes: number[][] };
-  metrics: { key: string; values: JsonNumber[] }[];
-  params: { key: string; dict: string[]; codes: number[] }[];
+  metrics: NumberColumn[];
+  /** Metrics that tracknb samples of the machine. */
+  system?: NumberColumn[];
+  params: { key: string; dict: string[]; codes: ArrayLike<number> }[];
   /** How many metrics, params and tags of a run are in these data at most; null where all are. */
   keys?: number | null;
+}
+
+/** Which way a metric is better, its unit, and the one that counts most. */
+export interface Goals {
+  directions?: Record<string, 'lower' | 'higher'>;
+  units?: Record<string, string>;
+  primary?: string | null;
 }
 
 interface Common {
@@ -39,7 +63,7 @@ interface Common {
   stateNote?: string;
 }
 
-export interface RunsPayload extends Common {
+export interface RunsPayload extends Common, Goals {
   kind: 'runs';
   title: string;
   experiment: string | null;
@@ -51,6 +75,15 @@ export interface RunsPayload extends Common {
   tagFilter: Pair[];
   evalFilter: string[];
   data: RunData;
+  /** How many runs the kernel holds for this view, and the question that it was made from. */
+  held?: number;
+  asked?: unknown;
+  warning?: string;
+  /** The tags by which this user stars and pins, and the one of archived runs. */
+  marks?: { star: string; pin: string; archived: string };
+  showArchived?: boolean;
+  /** Small curves of the first rows: digits in sixteenths, a blank for no value. */
+  sparks?: Record<string, string[]>;
 }
 
 export interface TrendPayload extends Omit<RunsPayload, 'kind'> {

@@ -53,7 +53,7 @@ it('says in words why a page cannot be shown', async () => {
 
   view.element.querySelector<HTMLElement>('.tnb-row .tnb-link')!.click();
 
-  await vi.waitFor(() => expect(view.element.querySelector('[role=alert]')?.textContent).toBe('The kernel is busy.'));
+  await vi.waitFor(() => expect(view.element.querySelector('.tnb-empty[role=alert]')?.textContent).toBe('The kernel is busy.'));
   view.destroy();
 });
 
