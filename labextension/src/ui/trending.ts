@@ -1,0 +1,84 @@
+/** What the trend draws: points in order, the best so far, and what makes runs hard to compare. No DOM. */
+
+import { toNumber } from './format';
+import type { RunData } from './types';
+
+export type Direction = 'lower' | 'higher';
+
+export interface TrendPoint {
+  row: number;
+  time: number;
+  value: number;
+}
+
+const NAMES_SHOWN = 3;
+
+/** The finite points of a metric among some rows, oldest first. */
+export function trendPoints(data: RunData, rows: ArrayLike<number>, metric: string): TrendPoint[] {
+  const values = data.metrics.find(candidate => candidate.key === metric)?.values ?? [];
+  const points: TrendPoint[] = [];
+  for (let place = 0; place < rows.length; place++) {
+    const row = rows[place];
+    const value = toNumber(values[row]);
+    const time = data.start[row];
+    if (value !== undefined && Number.isFinite(value) && time !== null) {
+      points.push({ row, time, value });
+    }
+  }
+  return points.sort((a, b) => a.time - b.time || b.row - a.row);
+}
+
+/** The metrics of which at least one of these rows has a number. */
+export function metricsIn(data: RunData, rows: ArrayLike<number>): string[] {
+  const isThere = (values: RunData['metrics'][number]['values']) => {
+    for (let place = 0; place < rows.length; place++) {
+      if (Number.isFinite(toNumber(values[rows[place]]) ?? NaN)) {
+        return true;
+      }
+    }
+    return false;
+  };
+  return data.metrics.filter(metric => isThere(metric.values)).map(metric => metric.key);
+}
+
+/** For each value the best that was reached until then: 3, 1, 2 gives 3, 1, 1 where lower is better. */
+export function bestSoFar(values: number[], direction: Direction): number[] {
+  let best = NaN;
+  return values.map(value => {
+    if (Number.isFinite(value) && (Number.isNaN(best) || (direction === 'lower' ? value < best : value > best))) {
+      best = value;
+    }
+    return best;
+  });
+}
+
+function listed(names: string[]): string {
+  return names.slice(0, NAMES_SHOWN).map(name => `'${name}'`).join(', ') + (names.length > NAMES_SHOWN ? ' ...' : '');
+}
+
+/** What makes these points hard to compare, in the words that Python uses; empty if nothing does. */
+export function warningOf(data: RunData, digests: (number | null)[] | undefined, points: TrendPoint[]): string {
+  const different = new Map<string, number[]>();
+  const contents = new Map<number, Set<number>>();
+  for (const { row } of points) {
+    const codes = data.evalSets.codes[row];
+    if (codes.length) {
+      different.set(codes.join(), codes);
+    }
+    const digest = digests?.[row];
+    if (digest !== null && digest !== undefined) {
+      for (const code of codes) {
+        contents.set(code, (contents.get(code) ?? new Set()).add(digest));
+      }
+    }
+  }
+  const nameOf = (code: number) => data.evalSets.dict[code];
+  const ambiguous = [...contents].filter(([, found]) => found.size > 1).map(([code]) => nameOf(code)).sort();
+  const names = [...new Set([...different.values()].flat().map(nameOf))].sort();
+  return [
+    ambiguous.length
+      ? `Evaluated on different data of one name: ${listed(ambiguous)}. Metrics of these runs cannot be compared.`
+      : '',
+    different.size > 1 ? `These runs were evaluated on different Evaluation Sets: ${listed(names)}. Choose one to compare them.` : ''
+  ].filter(Boolean).join(' ');
+}
