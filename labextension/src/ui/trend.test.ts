@@ -2,7 +2,7 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { payload } from './data.fixture';
 import { trendView } from './trend';
-import { bestSoFar, metricsIn, trendPoints, warningOf } from './trending';
+import { bestSoFar, logTicks, metricsIn, trendPoints, warningOf } from './trending';
 import type { Host, RunData, TrendPayload, View } from './types';
 
 vi.hoisted(() => {
@@ -68,6 +68,13 @@ describe('what is drawn', () => {
     expect(bestSoFar([3, 1, 2], 'lower')).toEqual([3, 1, 1]);
     expect(bestSoFar([3, 1, 4], 'higher')).toEqual([3, 3, 4]);
     expect(bestSoFar([NaN, Infinity, 2, NaN], 'higher')).toEqual([NaN, NaN, 2, 2]);
+  });
+
+  it('has round ticks on a log scale of any width', () => {
+    expect(logTicks(3.8, 7.9)).toEqual([4, 5, 6, 7]);
+    expect(logTicks(0.012, 0.9)).toEqual([0.02, 0.05, 0.1, 0.2, 0.5]);
+    expect(logTicks(1e-6, 2)).toEqual([1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1]);
+    expect(logTicks(1e-300, 1e300).length).toBeLessThan(12);
   });
 
   it('offers only metrics that the shown runs have', () => {
@@ -154,6 +161,8 @@ describe('the view', () => {
 
     expect(element.querySelector('.tnb-empty:not([hidden])')!.textContent).toBe('No run matches the query and the Evaluation Set.');
     expect(status()).toBe('0 of 4 runs');
+    input.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }));
+    expect(element.querySelector<HTMLSelectElement>('select')!.value).toBe('rmse');
   });
 
   it('opens as its state says, and a log scale leaves out what it cannot show', async () => {

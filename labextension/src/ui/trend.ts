@@ -6,7 +6,7 @@ import { axes, followWidth, padded, spread, uPlot } from './plot';
 import { queryBox, QUERY_CSS } from './querybox';
 import { emptyState } from './runs';
 import { chartColors, makeRoot, runColor } from './theme';
-import { bestSoFar, metricsIn, trendPoints, warningOf, type Direction, type TrendPoint } from './trending';
+import { bestSoFar, logTicks, metricsIn, trendPoints, warningOf, type Direction, type TrendPoint } from './trending';
 import type { Host, TrendPayload, View } from './types';
 
 const HEIGHT = 248;
@@ -48,7 +48,9 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
   );
   const firstSet = data.evalSets.dict.indexOf(given.sets ?? payload.evalFilter?.[0] ?? '');
   let evalSet = firstSet;
-  let metric = given.metric ?? payload.metric;
+  // What was asked for stays asked for while other runs are shown, which may lack it.
+  let wanted = given.metric ?? payload.metric;
+  let metric = wanted;
   let matches: ((row: number) => boolean) | undefined;
   let points: TrendPoint[] = [];
   let best: number[] = [];
@@ -88,7 +90,7 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
     return { select, element: h('label', {}, label, select) };
   };
   const metrics = choice('Metric', [], value => {
-    metric = value;
+    wanted = value;
     draw();
   });
   const direction = choice('Best', [['lower', 'Lower is better'], ['higher', 'Higher is better'], ['off', 'Not drawn']], value => {
@@ -266,9 +268,7 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
   function draw(): void {
     const rows = rowsShown();
     const keys = metricsIn(data, rows);
-    if (metric === null || !keys.includes(metric)) {
-      metric = keys[0] ?? null;
-    }
+    metric = wanted !== null && keys.includes(wanted) ? wanted : (keys[0] ?? null);
     drawControls(keys);
     points = metric === null ? [] : trendPoints(data, rows, metric);
     if (log.checked) {
@@ -297,7 +297,7 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
           x: { time: !isOrder, range: spread(isOrder ? 1 : 3600, 0.01) },
           y: log.checked ? { distr: 3, range: paddedLog } : { range: padded }
         },
-        axes: trendAxes(root.element, isOrder),
+        axes: trendAxes(root.element, isOrder, log.checked),
         series: [
           {},
           { stroke: () => chartColors(root.element).text, width: 0.7, points: { show: false } },
@@ -380,7 +380,7 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
       };
       put('q', box.text(), '');
       put('sets', data.evalSets.dict[evalSet], payload.evalFilter?.[0]);
-      put('metric', metric, payload.metric);
+      put('metric', wanted, payload.metric);
       put('x', across.select.value, 'time');
       put('log', log.checked ? 'y' : '', '');
       put('best', metric === null ? '' : chosen.get(metric), payload.directions?.[metric ?? ''] ?? 'off');
@@ -399,10 +399,14 @@ function isDirection(text: string | undefined): text is Direction | 'off' {
   return text === 'lower' || text === 'higher' || text === 'off';
 }
 
-/** The order of runs has whole numbers only. */
-function trendAxes(element: Element, isOrder: boolean): uPlot.Axis[] {
+/** Whole numbers for the order of runs, and round ones on a log scale. */
+function trendAxes(element: Element, isOrder: boolean, isLog: boolean): uPlot.Axis[] {
   const [x, y] = axes(element, !isOrder);
-  return isOrder ? [{ ...x, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000] }, y] : [x, y];
+  const whole = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000];
+  return [
+    isOrder ? { ...x, incrs: whole } : x,
+    isLog ? { ...y, splits: (_, __, low, high) => logTicks(low, high), filter: (_, ticks) => ticks } : y
+  ];
 }
 
 /** A logarithmic range with room, also when all values are equal. */

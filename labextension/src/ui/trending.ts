@@ -82,3 +82,28 @@ export function warningOf(data: RunData, digests: (number | null)[] | undefined,
     different.size > 1 ? `These runs were evaluated on different Evaluation Sets: ${listed(names)}. Choose one to compare them.` : ''
   ].filter(Boolean).join(' ');
 }
+
+/** Round numbers over a logarithmic range: powers of ten, with 2 and 5 where there is room, else as on any scale. */
+export function logTicks(low: number, high: number): number[] {
+  const decades = Math.log10(high / low);
+  if (decades < 1) {
+    const rough = (high - low) / 5;
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const step = power * ([1, 2, 5, 10].find(factor => factor * power >= rough) ?? 10);
+    const first = Math.ceil(low / step);
+    return Array.from({ length: Math.max(0, Math.floor(high / step) - first + 1) }, (_, place) =>
+      Number(((first + place) * step).toPrecision(12))
+    );
+  }
+  const every = Math.ceil(decades / 8);
+  const ticks: number[] = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) {
+    for (const factor of decades < 4 ? [1, 2, 5] : [1]) {
+      const tick = Number(`${factor}e${power}`);
+      if (tick >= low && tick <= high && power % every === 0) {
+        ticks.push(tick);
+      }
+    }
+  }
+  return ticks;
+}
