@@ -25,6 +25,8 @@ export interface QueryBox {
   text(): string;
   /** Put a query into the box and search. */
   set(text: string): void;
+  /** Search again for the same, after rows came in; what is being typed stays. */
+  refresh(): void;
   clear(): void;
   destroy(): void;
 }
@@ -137,9 +139,12 @@ export function queryBox(options: QueryBoxOptions): QueryBox {
   }
 
   function search(): void {
-    turn += 1;
     closeList();
-    const text = input.value.trim();
+    searchFor(input.value.trim());
+  }
+
+  function searchFor(text: string): void {
+    turn += 1;
     let node: Node | null;
     try {
       node = parseFilter(text);
@@ -278,6 +283,11 @@ export function queryBox(options: QueryBoxOptions): QueryBox {
     set(text) {
       input.value = text;
       search();
+    },
+    refresh() {
+      if (searched) {
+        searchFor(searched);
+      }
     },
     clear,
     destroy() {

@@ -4,6 +4,7 @@ import { button, h, setText } from './dom';
 import { countText, formatNumber, formatTime, fullNumber } from './format';
 import { axes, followWidth, padded, spread, uPlot } from './plot';
 import { queryBox, QUERY_CSS } from './querybox';
+import { Rows } from './rundata';
 import { emptyState } from './runs';
 import { chartColors, makeRoot, runColor } from './theme';
 import { bestSoFar, logTicks, metricsIn, trendPoints, warningOf, type Direction, type TrendPoint } from './trending';
@@ -14,8 +15,10 @@ const HEIGHT = 248;
 const REACH = 24;
 /** More points than this are drawn as squares of 2 pixels: circles would take seconds. */
 const CIRCLES = 2_000;
-/** A name sorts the sets in the bar; more chips than these make it longer than the chart. */
+/** More chips than these make their bar longer than the chart. */
 const CHIPS = 24;
+/** Rows of one answer of the kernel: some 20 ms of its time, and of ours. */
+const CHUNK = 4_000;
 const TREND_CSS = `
 .tracknb-view .tnb-trend .uplot { cursor: default; }
 .tracknb-view .tnb-trend.tnb-near .uplot, .tracknb-view .tnb-trend.tnb-near .u-over { cursor: pointer; }
@@ -46,6 +49,9 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
   const tagCodes = (payload.tagFilter ?? []).map(([key, value]) =>
     data.tags.dict.findIndex(pair => pair[0] === key && pair[1] === value)
   );
+  const isArchived = new Set<number>();
+  // Where archived runs were not asked for, a table that the kernel makes anew may bring them.
+  const hidesArchived = !data.archived?.length;
   const firstSet = data.evalSets.dict.indexOf(given.sets ?? payload.evalFilter?.[0] ?? '');
   let evalSet = firstSet;
   // What was asked for stays asked for while other runs are shown, which may lack it.
@@ -76,6 +82,9 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
   const rowsShown = (): number[] => {
     const rows: number[] = [];
     for (let row = 0; row < data.n; row++) {
+      if (isArchived.has(row)) {
+        continue;
+      }
       const hasTag = tagCodes.length === 0 || data.tags.codes[row].some(code => tagCodes.includes(code));
       if (hasTag && (evalSet < 0 || data.evalSets.codes[row].includes(evalSet)) && (!matches || matches(row))) {
         rows.push(row);
@@ -114,21 +123,26 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
   const spoken = h('div', { class: 'tnb-sr', 'aria-live': 'polite' });
   const bestLine = h('div', { class: 'tnb-bestline', hidden: '' });
   const nothing = h('div', { class: 'tnb-empty', hidden: '' });
+  const note = h('div', { class: 'tnb-quiet' }, payload.note);
+  let gone = false;
 
-  const frequency = new Array<number>(data.evalSets.dict.length).fill(0);
-  data.evalSets.codes.forEach(codes => codes.forEach(code => (frequency[code] += 1)));
-  const sets = data.evalSets.dict.map((_, code) => code).sort((a, b) => frequency[b] - frequency[a] || a - b);
-  for (const code of sets.filter((one, place) => place < CHIPS || one === firstSet)) {
-    const name = data.evalSets.dict[code];
-    const chip = button(
-      name,
-      () => {
-        evalSet = evalSet === code ? -1 : code;
-        draw();
-      },
-      { class: 'tnb-chip tnb-set', 'data-code': String(code), title: `${name}\nShow only runs of this Evaluation Set` }
-    );
-    chips.append(chip);
+  function makeChips(): void {
+    const frequency = new Array<number>(data.evalSets.dict.length).fill(0);
+    data.evalSets.codes.forEach(codes => codes.forEach(code => (frequency[code] += 1)));
+    const sets = data.evalSets.dict.map((_, code) => code).sort((a, b) => frequency[b] - frequency[a] || a - b);
+    chips.replaceChildren();
+    for (const code of sets.filter((one, place) => place < CHIPS || one === evalSet)) {
+      const name = data.evalSets.dict[code];
+      const chip = button(
+        name,
+        () => {
+          evalSet = evalSet === code ? -1 : code;
+          draw();
+        },
+        { class: 'tnb-chip tnb-set', 'data-code': String(code), title: `${name}\nShow only runs of this Evaluation Set` }
+      );
+      chips.append(chip);
+    }
   }
 
   const directionNow = (): Direction | 'off' =>
@@ -362,9 +376,38 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
     bestLine,
     spoken,
     nothing,
-    h('div', { class: 'tnb-quiet' }, payload.note)
+    note
   );
+  makeChips();
   draw();
+  if (host.ask && (payload.held ?? data.n) > data.n) {
+    void load(host.ask);
+  }
+
+  /** Fetch the runs that the output had no room for; without a kernel the note says how many those are. */
+  async function load(ask: NonNullable<Host['ask']>): Promise<void> {
+    const rows = new Rows(data, payload.view, payload.held ?? data.n);
+    try {
+      while (!rows.isWhole && !gone) {
+        const asked = { ask: 'rows', view: rows.view, from: data.n, count: CHUNK, asked: payload.asked ?? null };
+        rows.add(await ask(asked));
+      }
+      data.keys = null;
+      setText(note, '');
+    } catch {
+      // What came in until then is drawn.
+    }
+    if (gone) {
+      return;
+    }
+    if (hidesArchived) {
+      data.archived?.forEach(row => isArchived.add(row));
+    }
+    makeChips();
+    box.refresh();
+    draw();
+  }
+
   const stop = followWidth(plotBox, width => {
     plot?.setSize({ width, height: HEIGHT });
     showTip(-1, false);
@@ -387,6 +430,7 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
       return parts;
     },
     destroy() {
+      gone = true;
       stop();
       box.destroy();
       plot?.destroy();

@@ -1,7 +1,7 @@
 /** What the trend draws: points in order, the best so far, and what makes runs hard to compare. No DOM. */
 
-import { toNumber } from './format';
-import type { RunData } from './types';
+import { numberAt, timeAt } from './rundata';
+import type { NumberColumn, RunData } from './types';
 
 export type Direction = 'lower' | 'higher';
 
@@ -15,13 +15,13 @@ const NAMES_SHOWN = 3;
 
 /** The finite points of a metric among some rows, oldest first. */
 export function trendPoints(data: RunData, rows: ArrayLike<number>, metric: string): TrendPoint[] {
-  const values = data.metrics.find(candidate => candidate.key === metric)?.values ?? [];
+  const column = data.metrics.find(candidate => candidate.key === metric);
   const points: TrendPoint[] = [];
   for (let place = 0; place < rows.length; place++) {
     const row = rows[place];
-    const value = toNumber(values[row]);
-    const time = data.start[row];
-    if (value !== undefined && Number.isFinite(value) && time !== null) {
+    const value = numberAt(column, row);
+    const time = timeAt(data.start, row);
+    if (value !== undefined && Number.isFinite(value) && time !== undefined) {
       points.push({ row, time, value });
     }
   }
@@ -30,15 +30,15 @@ export function trendPoints(data: RunData, rows: ArrayLike<number>, metric: stri
 
 /** The metrics of which at least one of these rows has a number. */
 export function metricsIn(data: RunData, rows: ArrayLike<number>): string[] {
-  const isThere = (values: RunData['metrics'][number]['values']) => {
+  const isThere = (column: NumberColumn) => {
     for (let place = 0; place < rows.length; place++) {
-      if (Number.isFinite(toNumber(values[rows[place]]) ?? NaN)) {
+      if (Number.isFinite(numberAt(column, rows[place]) ?? NaN)) {
         return true;
       }
     }
     return false;
   };
-  return data.metrics.filter(metric => isThere(metric.values)).map(metric => metric.key);
+  return data.metrics.filter(isThere).map(metric => metric.key);
 }
 
 /** For each value the best that was reached until then: 3, 1, 2 gives 3, 1, 1 where lower is better. */
