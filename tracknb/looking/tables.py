@@ -75,6 +75,9 @@ def trend_view(found: Found, metric: str | None) -> Trend:
         matched=found.matched,
         now_ms=names.now_ms(),
         metric=metric,
+        goals=Goals.of(found.tags),
+        user=user_name(),
+        asked=found.asked,
     )
 
 

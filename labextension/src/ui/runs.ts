@@ -841,7 +841,7 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
     layColumns();
     if (found) {
       // The same query over more rows.
-      query.set(query.text());
+      query.refresh();
     }
     apply(true);
     if (!picker.hidden) {
