@@ -6,7 +6,7 @@ import {
 } from './catalogue';
 import { button, copyLine, h, icon, iconButton, setText } from './dom';
 import { formatAgo, formatTime } from './format';
-import { trendOf } from './share';
+import { forOneView, trendOf } from './share';
 import { copyViewButton, viewLine } from './state';
 import { makeTabs, TABS_CSS } from './tabs';
 import { makeRoot } from './theme';
@@ -53,8 +53,8 @@ ${TABS_CSS}
 .tracknb-view table.tnb-list td.tnb-labels { max-width: 216px; }
 @container (max-width: 559px) {
   .tracknb-view table.tnb-list .tnb-aside { display: none; }
-  .tracknb-view table.tnb-list td.tnb-labels { max-width: 112px; }
-  .tracknb-view table.tnb-list td:first-child { max-width: 144px; }
+  .tracknb-view table.tnb-list td.tnb-labels { max-width: 88px; }
+  .tracknb-view table.tnb-list td:first-child { max-width: 116px; }
   .tracknb-view .tnb-catalogue input[type=search] { flex: 1 1 140px; }
 }
 .tracknb-view table.tnb-list .tnb-name { font-weight: 600; color: var(--tnb-accent); max-width: 100%; }
@@ -437,7 +437,8 @@ export function experimentView(
           );
           return;
         }
-        const child = make(id === 'runs' ? payload.runs : trendOf(payload.runs), inside);
+        const runs = forOneView(payload.runs);
+        const child = make(id === 'runs' ? runs : trendOf(runs), inside);
         children.set(id, child);
         tabs.panels[id].append(child.element);
       }
