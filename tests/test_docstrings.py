@@ -26,6 +26,7 @@ def examples():
 
 
 @pytest.mark.parametrize("example", list(examples()))
-def test_the_example_gives_what_it_shows(example, store):
+def test_the_example_gives_what_it_shows(example, store, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     outcome = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE).run(example)
     assert outcome.failed == 0

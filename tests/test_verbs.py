@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 import tracknb
 from tracknb.answers import answer
@@ -16,11 +18,13 @@ from tracknb.errors import FilterError, InvalidValue, NotFound
 from tracknb.looking import finding
 from tracknb.looking.curves import as_live
 from tracknb.verbs import run_verb
+from tracknb.view import standalone
 from tracknb.view.base import MIME
 from tracknb.view.compare import Comparison
 from tracknb.view.dashboard import Dashboard
 from tracknb.view.experiments import ExperimentList
 from tracknb.view.page import RunPage
+from tracknb.view.saved import Saved
 from tracknb.view.table import RunTable
 from tracknb.view.trend import Trend
 
@@ -396,3 +400,65 @@ def test_a_page_asks_for_a_comparison_by_ids(client: tracknb.TrackingClient) -> 
     assert (told["kind"], told["data"]["id"]) == ("compare", ids)
     with pytest.raises(InvalidValue):
         answer({"ask": "compare", "ids": "linear"})
+
+
+def test_the_catalogue_of_a_thousand_experiments_is_a_handful_of_statements(client: tracknb.TrackingClient) -> None:
+    for number in range(1_000):
+        client.create_experiment(f"experiment-{number}", tags={"owner": f"user-{number % 7}"})
+    statements: list[str] = []
+
+    def note(connection: object, cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        view = run_verb(["experiments"])
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+
+    assert isinstance(view, ExperimentList)
+    assert view.headline() == "All (1,002)"
+    assert len(statements) <= 10
+    assert len(json.dumps(view.payload())) < 150_000
+
+
+def test_a_page_changes_what_an_experiment_says(client: tracknb.TrackingClient) -> None:
+    taxi = client.get_experiment_by_name("nyc-taxi")
+    assert taxi is not None
+    asked = {"ask": "change_experiment", "id": taxi.experiment_id, "set": {"owner": "ada", "x": "1"}, "delete": []}
+
+    assert answer(asked).content == {"tags": {"owner": "ada", "x": "1"}}
+    assert answer({**asked, "set": {}, "delete": ["x"]}).content == {"tags": {"owner": "ada"}}
+    page = answer({"ask": "experiment", "id": taxi.experiment_id}).content
+    assert page["kind"] == "experiment"
+    assert (page["data"]["runs"], page["runs"]["total"], page["stage"]) == ([3], 3, "active")
+    listed = answer({"ask": "experiments"}).content
+    assert listed["data"]["name"] == ["nyc-taxi", "empty-exp"]
+    for bad in ({"set": {"owner": 1}}, {"set": "x"}, {"delete": "x"}, {"id": 1}, {"set": {"": "x"}}):
+        with pytest.raises(InvalidValue):
+            answer({**asked, **bad})
+    with pytest.raises(NotFound):
+        answer({**asked, "id": "999"})
+
+
+@pytest.mark.parametrize(
+    ("argv", "held"),
+    [
+        ([], ["empty-exp", "forest"]),
+        (["runs", "nyc-taxi", "--query", "metrics.rmse < 3.5"], ["forest"]),
+        (["experiments"], ["empty-exp"]),
+    ],
+)
+def test_save_writes_what_a_verb_shows(
+    client: tracknb.TrackingClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argv: list[str], held: list[str]
+) -> None:
+    script = tmp_path / "standalone.js"
+    script.write_text("1;")
+    monkeypatch.setattr(standalone, "SCRIPT", script)
+    view = run_verb(["save", str(tmp_path / "page.html"), *argv])
+
+    assert isinstance(view, Saved)
+    assert view.text().startswith("Saved page.html (")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert all(name in page for name in held)
+    assert ("ridge" in page) == (not argv)

@@ -56,7 +56,15 @@ def _open_run(output: Locator) -> None:
     output.get_by_role("button", name=re.compile(r"^\W*Back$")).first.wait_for(timeout=20_000)
 
 
+def _open_experiment(output: Locator) -> None:
+    output.locator("table.tnb-list .tnb-name").first.click()
+    output.get_by_role("button", name="Back").wait_for(timeout=20_000)
+
+
 VIEWS: Final = (
+    View("dashboard", "%track"),
+    View("experiments", "%track experiments"),
+    View("experiment", "%track experiments", _open_experiment, needs_runs=True),
     View("table", "%track runs"),
     View("columns", "%track runs", _open_columns, needs_runs=True),
     View("run from the table", "%track runs", _open_run, needs_runs=True),

@@ -1,7 +1,7 @@
 /** The dashboard: experiments, the runs of one, their trend and a comparison as tabs; pages open on top. */
 
 import { copyLine, h } from './dom';
-import { trendOf } from './share';
+import { forOneView, trendOf } from './share';
 import { copyViewButton, viewLine, type ViewName } from './state';
 import { makeTabs, TABS_CSS } from './tabs';
 import { makeRoot } from './theme';
@@ -155,7 +155,7 @@ export function dashboardView(
     }
     // Meanwhile another experiment may have been chosen, or the tab left.
     if (wanted === experiment && tab === tabs.current && !children[tab]) {
-      const runs = known.get(wanted)!;
+      const runs = forOneView(known.get(wanted)!);
       put(tab, make(tab === 'runs' ? runs : trendOf(runs, metric), inside(tab)));
     }
   }

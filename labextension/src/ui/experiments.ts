@@ -6,7 +6,7 @@ import {
 } from './catalogue';
 import { button, copyLine, h, icon, iconButton, setText } from './dom';
 import { formatAgo, formatTime } from './format';
-import { trendOf } from './share';
+import { forOneView, trendOf } from './share';
 import { copyViewButton, viewLine } from './state';
 import { makeTabs, TABS_CSS } from './tabs';
 import { makeRoot } from './theme';
@@ -24,7 +24,7 @@ ${TABS_CSS}
 .tracknb-view .tnb-lists button:first-child { border-radius: 2px 0 0 2px; margin-left: 0; }
 .tracknb-view .tnb-lists button:last-child { border-radius: 0 2px 2px 0; }
 .tracknb-view .tnb-lists button[aria-pressed=true] { background: var(--tnb-soft); border-color: var(--tnb-accent); z-index: 1; position: relative; }
-.tracknb-view .tnb-split { display: grid; grid-template-columns: 1fr; gap: 8px; align-items: start; }
+.tracknb-view .tnb-split { display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px; align-items: start; }
 .tracknb-view .tnb-facets { display: flex; flex-wrap: wrap; gap: 8px 24px; border: 1px solid var(--tnb-line); padding: 8px; max-height: 240px; overflow: auto; }
 .tracknb-view .tnb-facets[data-open=false] { display: none; }
 .tracknb-view .tnb-facets fieldset { border: 0; margin: 0; padding: 0; min-width: 0; }
@@ -53,8 +53,8 @@ ${TABS_CSS}
 .tracknb-view table.tnb-list td.tnb-labels { max-width: 216px; }
 @container (max-width: 559px) {
   .tracknb-view table.tnb-list .tnb-aside { display: none; }
-  .tracknb-view table.tnb-list td.tnb-labels { max-width: 112px; }
-  .tracknb-view table.tnb-list td:first-child { max-width: 144px; }
+  .tracknb-view table.tnb-list td.tnb-labels { max-width: 88px; }
+  .tracknb-view table.tnb-list td:first-child { max-width: 116px; }
   .tracknb-view .tnb-catalogue input[type=search] { flex: 1 1 140px; }
 }
 .tracknb-view table.tnb-list .tnb-name { font-weight: 600; color: var(--tnb-accent); max-width: 100%; }
@@ -67,8 +67,8 @@ ${TABS_CSS}
 .tracknb-view .tnb-form textarea { min-height: 64px; resize: vertical; }
 .tracknb-view .tnb-form > div:last-child { grid-column: 2; display: flex; flex-wrap: wrap; gap: 8px; align-items: center; }
 .tracknb-view dl.tnb-facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 16px; margin: 0; }
-.tracknb-view dl.tnb-facts dt { color: var(--tnb-fg2); }
-.tracknb-view dl.tnb-facts dd { margin: 0; overflow-wrap: anywhere; white-space: pre-wrap; }
+.tracknb-view dl.tnb-facts dt { float: none; width: auto; font-weight: 400; color: var(--tnb-fg2); white-space: nowrap; }
+.tracknb-view dl.tnb-facts dd { float: none; width: auto; margin: 0; padding: 0; overflow-wrap: anywhere; white-space: pre-wrap; }
 .tracknb-view .tnb-about { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); gap: 8px 32px; padding: 8px 0; }
 .tracknb-view .tnb-about h4 { margin: 0 0 4px; font-size: inherit; line-height: 20px; font-weight: 600; }
 .tracknb-view .tracknb-view { padding: 0; }
@@ -437,7 +437,8 @@ export function experimentView(
           );
           return;
         }
-        const child = make(id === 'runs' ? payload.runs : trendOf(payload.runs), inside);
+        const runs = forOneView(payload.runs);
+        const child = make(id === 'runs' ? runs : trendOf(runs), inside);
         children.set(id, child);
         tabs.panels[id].append(child.element);
       }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { payload } from './data.fixture';
-import { rowsOf, trendOf } from './share';
+import { forOneView, rowsOf, trendOf } from './share';
 
 it('takes the metric that most runs have, and shares the data', () => {
   const runs = payload();
@@ -26,4 +26,12 @@ it('keeps the columns where there are as many as rows', () => {
   const { data } = payload();
   data.metrics = [0, 1, 2, 3].map(key => ({ key: String(key), values: [key, key, key, key] }));
   expect(rowsOf(data, [2]).metrics.map(({ values }) => values)).toEqual([[0], [1], [2], [3]]);
+});
+
+it('gives a view that fetches more a copy of its own', () => {
+  const runs = payload();
+  expect(forOneView(runs)).toBe(runs);
+  const more = { ...runs, held: 9 };
+  expect(forOneView(more).data).not.toBe(runs.data);
+  expect(forOneView(more)).toEqual(more);
 });

@@ -29,6 +29,12 @@ export function rowsOf(data: RunData, kept: number[]): RunData {
   return { ...(pick(data, '') as RunData), n: kept.length };
 }
 
+/** Runs for one view: where it will fetch the rest from the kernel and put it in, a copy of its own. */
+export function forOneView(runs: RunsPayload): RunsPayload {
+  const isWhole = ((runs as { held?: number }).held ?? runs.data.n) <= runs.data.n;
+  return isWhole ? runs : { ...runs, data: structuredClone(runs.data) };
+}
+
 /** The trend of a table's runs without those that are archived, by the metric that most of them have. */
 export function trendOf(runs: RunsPayload, metric?: string): TrendPayload {
   const archived = new Set((runs.data as { archived?: number[] }).archived ?? []);
@@ -47,5 +53,9 @@ export function trendOf(runs: RunsPayload, metric?: string): TrendPayload {
     }
   }
   const gone = runs.data.n - data.n;
-  return { ...runs, kind: 'trend', metric: metric ?? best, total: runs.total - gone, matched: runs.matched - gone, data };
+  const trend: TrendPayload = {
+    ...runs, kind: 'trend', metric: metric ?? best, total: runs.total - gone, matched: runs.matched - gone, data
+  };
+  // Rows that were left out here would be fetched twice, so what is here has to do.
+  return gone ? { ...trend, held: data.n } as TrendPayload : trend;
 }
