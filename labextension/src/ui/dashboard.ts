@@ -1,11 +1,12 @@
 /** The dashboard: experiments, the runs of one, their trend and a comparison as tabs; pages open on top. */
 
+import { compareFromRows } from './compared';
 import { copyLine, h } from './dom';
 import { trendOf } from './share';
 import { copyViewButton, viewLine, type ViewName } from './state';
 import { makeTabs, TABS_CSS } from './tabs';
 import { makeRoot } from './theme';
-import type { DashboardPayload, Host, RunsPayload, Target, View } from './types';
+import type { ComparePayload, DashboardPayload, Host, RunsPayload, Target, View } from './types';
 
 const CSS = `
 ${TABS_CSS}
@@ -174,8 +175,15 @@ export function dashboardView(
     compared = key;
     drop('compare');
     const line = `%track compare ${ids.map(id => id.slice(0, 8)).join(' ')}`;
+    // What this page knows of the runs, for when no kernel tells more.
+    const here = [...known.values()].find(runs => ids.every(id => runs.data.id.includes(id)));
+    const small = here && compareFromRows(here.data, ids.map(id => here.data.id.indexOf(id)), here as Partial<ComparePayload>);
     if (!host.ask) {
-      say('compare', 'A comparison needs a kernel. In a notebook this line makes it:', line);
+      if (small) {
+        put('compare', make(small, inside('compare')));
+      } else {
+        say('compare', 'A comparison needs a kernel. In a notebook this line makes it:', line);
+      }
       return;
     }
     places.compare.replaceChildren(h('div', { class: 'tnb-waiting', role: 'status' }, `Loading ${ids.length} runs …`));
@@ -185,7 +193,9 @@ export function dashboardView(
         put('compare', make(answer, inside('compare')));
       }
     } catch (error) {
-      if (key === compared) {
+      if (key === compared && small) {
+        put('compare', make(small, inside('compare')));
+      } else if (key === compared) {
         compared = '';
         say('compare', `${(error as Error).message} This line makes the comparison:`, line, 'alert');
       }
