@@ -177,7 +177,7 @@ export function dashboardView(
     const line = `%track compare ${ids.map(id => id.slice(0, 8)).join(' ')}`;
     // What this page knows of the runs, for when no kernel tells more.
     const here = [...known.values()].find(runs => ids.every(id => runs.data.id.includes(id)));
-    const small = here && compareFromRows(here.data, ids.map(id => here.data.id.indexOf(id)), here as Partial<ComparePayload>);
+    const small = here && compareFromRows(here.data, ids.map(id => here.data.id.indexOf(id)), here as Pick<ComparePayload, 'directions' | 'units' | 'primary'>);
     if (!host.ask) {
       if (small) {
         put('compare', make(small, inside('compare')));
