@@ -130,7 +130,7 @@ def test_looking_goes_to_the_experiment_that_was_set(client: tracknb.TrackingCli
         (
             ["xyz"],
             InvalidValue,
-            "There are: compare, dashboard, df, experiments, import, runs, save, show, trend.",
+            "There are: compare, dashboard, df, diff, experiments, import, runs, save, show, trend.",
         ),
         (["runs", "--experimnt", "a"], InvalidValue, "Did you mean '--experiment'?"),
         (["runs", "--limit", "many"], InvalidValue, "'many' is not a valid integer"),
@@ -396,3 +396,12 @@ def test_a_page_asks_for_a_comparison_by_ids(client: tracknb.TrackingClient) -> 
     assert (told["kind"], told["data"]["id"]) == ("compare", ids)
     with pytest.raises(InvalidValue):
         answer({"ask": "compare", "ids": "linear"})
+
+
+def test_diff_shows_only_what_differs(client: tracknb.TrackingClient) -> None:
+    view = run_verb(["diff", "linear", "ridge"])
+
+    assert view is not None
+    assert "stage" in view.text()
+    assert "evaluation set" not in view.text()
+    assert view.payload()["onlyDifferences"]
