@@ -6,7 +6,7 @@ import { trendOf } from './share';
 import { copyViewButton, viewLine, type ViewName } from './state';
 import { makeTabs, TABS_CSS } from './tabs';
 import { makeRoot } from './theme';
-import type { ComparePayload, DashboardPayload, Host, RunsPayload, Target, View } from './types';
+import type { DashboardPayload, Host, RunsPayload, Target, View } from './types';
 
 const CSS = `
 ${TABS_CSS}
@@ -177,7 +177,7 @@ export function dashboardView(
     const line = `%track compare ${ids.map(id => id.slice(0, 8)).join(' ')}`;
     // What this page knows of the runs, for when no kernel tells more.
     const here = [...known.values()].find(runs => ids.every(id => runs.data.id.includes(id)));
-    const small = here && compareFromRows(here.data, ids.map(id => here.data.id.indexOf(id)), here as Pick<ComparePayload, 'directions' | 'units' | 'primary'>);
+    const small = here && compareFromRows(here.data, ids.map(id => here.data.id.indexOf(id)), here);
     if (!host.ask) {
       if (small) {
         put('compare', make(small, inside('compare')));
