@@ -134,7 +134,7 @@ def test_looking_goes_to_the_experiment_that_was_set(client: tracknb.TrackingCli
         (
             ["xyz"],
             InvalidValue,
-            "There are: compare, dashboard, df, experiments, import, runs, save, show, trend.",
+            "There are: compare, dashboard, df, diff, experiments, import, runs, save, show, trend.",
         ),
         (["runs", "--experimnt", "a"], InvalidValue, "Did you mean '--experiment'?"),
         (["runs", "--limit", "many"], InvalidValue, "'many' is not a valid integer"),
@@ -462,3 +462,12 @@ def test_save_writes_what_a_verb_shows(
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert all(name in page for name in held)
     assert ("ridge" in page) == (not argv)
+
+
+def test_diff_shows_only_what_differs(client: tracknb.TrackingClient) -> None:
+    view = run_verb(["diff", "linear", "ridge"])
+
+    assert view is not None
+    assert "stage" in view.text()
+    assert "evaluation set" not in view.text()
+    assert view.payload()["onlyDifferences"]

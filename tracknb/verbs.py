@@ -300,6 +300,16 @@ def _compare(client: TrackingClient, runs: Sequence[str], differences: bool) -> 
     return comparison(client, named_runs(client, runs), differences_only=differences)
 
 
+@verb("diff")
+@click.argument("runs", nargs=-1, metavar="RUN RUN")
+def _diff(client: TrackingClient, runs: Sequence[str]) -> Comparison:
+    """Show only what differs between runs, lines of code included.
+
+    RUN is as for `compare`, and so is what is shown.
+    """
+    return comparison(client, named_runs(client, runs), differences_only=True)
+
+
 @VERBS.command("import")
 @click.argument("kind", type=click.Choice(["mlflow", "mlruns"]))
 @click.argument("source", metavar="PATH_OR_URI")

@@ -57,7 +57,9 @@ it('shows warnings, and opens a run by its name', () => {
   const { element } = shown(comparison(), { open });
   expect(element.querySelector('.tnb-warning')!.textContent).toContain('not evaluated on one evaluation set');
   element.querySelectorAll<HTMLElement>('.tnb-side .tnb-link')[1].click();
-  expect(open).toHaveBeenCalledWith({ page: 'run', id: 'd' });
+  const [target, known] = open.mock.calls[0];
+  expect(target).toEqual({ page: 'run', id: 'd' });
+  expect([known.kind, known.run.name, known.run.code]).toEqual(['run', 'four', 'lr = 0.2\nfit()']);
 });
 
 it('moves between tabs with the arrow keys, and shows the changed line', () => {

@@ -1,17 +1,17 @@
 /** Runs side by side: table, curves, parallel coordinates, scatter plot, and what changed in their code. */
 
-import { makeColumns } from './columns';
 import { factsOf, groupings, groupsOf, type Cell, type Fact } from './compared';
-import type { RunSet } from './coordinates';
+import { runSetOf } from './coordinates';
 import { CURVES_CSS, curvesView, type CurveGroup, type CurveRun, type CurvesView } from './curves';
 import { DIFF_CSS, diffCounts, diffLines, diffView, type DiffView } from './diff';
 import { button, h, setText, statusMark, uniqueId } from './dom';
 import { statusWord } from './format';
 import { MARKS_CSS } from './marks';
+import { pageFromRow } from './page';
 import { PARALLEL_CSS, parallelView } from './parallel';
 import { SCATTER_CSS, scatterView } from './scatter';
 import { makeRoot, runColor } from './theme';
-import type { ComparePayload, Host, View } from './types';
+import type { ComparePayload, Host, RunPagePayload, View } from './types';
 
 /** More rows than this are drawn when they are asked for. */
 const ROWS = 200;
@@ -58,15 +58,9 @@ export function compareView(payload: ComparePayload, host: Host = {}): View {
     COMPARE_CSS + CURVES_CSS + DIFF_CSS + MARKS_CSS + PARALLEL_CSS + SCATTER_CSS
   );
   const { data } = payload;
-  const open = (row: number) => host.open?.({ page: 'run', id: data.id[row] });
+  const open = (row: number) => host.open?.({ page: 'run', id: data.id[row] }, knownPage(payload, row));
   const primary = payload.primary && data.metrics.some(item => item.key === payload.primary) ? `metric:${payload.primary}` : null;
-  const set: RunSet = {
-    columns: makeColumns(data, payload.now),
-    rows: Array.from({ length: data.n }, (_, row) => row),
-    id: row => data.id[row],
-    name: row => payload.labels[row],
-    color: row => data.color[row]
-  };
+  const set = runSetOf(data, payload.now, Array.from({ length: data.n }, (_, row) => row), payload.labels);
 
   const tabs: Tab[] = [{ name: 'Table', make: () => sideBySide(payload, open) }];
   if (payload.curves.length) {
@@ -137,6 +131,20 @@ export function compareView(payload: ComparePayload, host: Host = {}): View {
       root.destroy();
     }
   };
+}
+
+/** What a comparison knows of one run, for when no kernel tells more. */
+function knownPage(payload: ComparePayload, row: number): RunPagePayload {
+  const page = pageFromRow(payload.data, row);
+  page.run.code = payload.code.dict[payload.code.codes[row]] ?? '';
+  for (const curve of payload.curves) {
+    const series = curve.runs.find(candidate => candidate.run === row);
+    const at = page.run.series.findIndex(candidate => candidate.key === curve.key);
+    if (series && at >= 0) {
+      page.run.series[at] = { ...series, key: curve.key };
+    }
+  }
+  return page;
 }
 
 /** The facts of the runs in columns, against a run that is chosen as the baseline. */

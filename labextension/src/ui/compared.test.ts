@@ -55,8 +55,17 @@ it('takes rows out of a table in the order asked', () => {
 
 it('takes rows of typed columns and of marks', () => {
   const { data } = payload();
-  const made = compareFromRows({ ...data, start: new Float64Array([4, 3, 2, 1]), starred: [1, 3] } as never, [3, 1]);
-  expect(made.data.start).toEqual([1, 3]);
+  const typed = {
+    ...data,
+    start: new Float64Array([4, 3, 2, NaN]),
+    attempt: new Int32Array([1, 2, 3, -1]),
+    starred: [1, 3],
+    metrics: [{ key: 'rmse', values: new Float64Array([3, 2, NaN, 0]), there: new Uint8Array([1, 1, 1, 0]) }]
+  };
+  const made = compareFromRows(typed as never, [3, 1]);
+  expect(made.data.start).toEqual([null, 3]);
+  expect(made.data.attempt).toEqual([null, 2]);
+  expect(made.data.metrics).toEqual([{ key: 'rmse', values: [null, 2] }]);
   expect((made.data as unknown as { starred: number[] }).starred).toEqual([1, 0]);
 });
 

@@ -1,7 +1,7 @@
 /** What a comparison says: rows of facts, differences to a baseline, groups of runs. No DOM. */
 
 import { formatDuration, formatNumber, formatTime, fullNumber, statusWord, toNumber } from './format';
-import type { ComparePayload, RunData } from './types';
+import type { ComparePayload, JsonNumber, RunData } from './types';
 
 export interface Cell {
   text: string;
@@ -193,15 +193,21 @@ export function groupsOf(grouping: Grouping, count: number): { label: string; ro
 /** Some rows of a run table's data, in the order given. */
 export function someRows(data: RunData, rows: number[]): RunData {
   const pick = <T>(list: ArrayLike<T>): T[] => rows.map(row => list[row]);
+  // Typed columns, which come from the kernel, say in `there` where a value is.
+  const numbers = (item: { values: ArrayLike<JsonNumber>; there?: Uint8Array }) =>
+    rows.map(row => (item.there && !item.there[row] ? null : item.values[row]));
   const place = new Map(rows.map((row, i) => [row, i]));
   const result: Record<string, unknown> = { n: rows.length };
   for (const [name, value] of Object.entries(data) as [string, unknown][]) {
     if (name === 'metrics' || name === 'system') {
       result[name] = (value as RunData['metrics'])
-        .map(item => ({ ...item, values: pick(item.values) }))
+        .map(item => ({ key: item.key, values: numbers(item) }))
         .filter(item => item.values.some(found => found !== null && found !== undefined));
     } else if (name === 'params') {
       result[name] = data.params.map(item => ({ ...item, codes: pick(item.codes) })).filter(item => item.codes.some(code => code >= 0));
+    } else if (name === 'start' || name === 'end' || name === 'attempt') {
+      // There NaN, and -1 for an attempt, stand for what is missing.
+      result[name] = pick(value as ArrayLike<number | null>).map(found => (found !== null && found >= 0 ? found : null));
     } else if (name === 'tags' || name === 'evalSets') {
       const coded = data[name] as { dict: unknown[]; codes: number[][] };
       result[name] = { dict: coded.dict, codes: pick(coded.codes) };
@@ -216,7 +222,11 @@ export function someRows(data: RunData, rows: number[]): RunData {
 }
 
 /** What a run table knows of some of its rows, as a comparison; for when no kernel can tell more. */
-export function compareFromRows(data: RunData, rows: number[], payload: Partial<ComparePayload> = {}): ComparePayload {
+export function compareFromRows(
+  data: RunData,
+  rows: number[],
+  goals: Pick<ComparePayload, 'directions' | 'units' | 'primary'> = {}
+): ComparePayload {
   const some = someRows(data, rows);
   const sets = new Set(some.evalSets.codes.map(codes => codes.map(code => some.evalSets.dict[code]).join(', ')));
   return {
@@ -226,9 +236,9 @@ export function compareFromRows(data: RunData, rows: number[], payload: Partial<
     now: Date.now(),
     warnings: sets.size > 1 ? ['These runs were not evaluated on one evaluation set. Their metrics may not compare.'] : [],
     onlyDifferences: false,
-    directions: payload.directions,
-    units: payload.units,
-    primary: payload.primary,
+    directions: goals.directions,
+    units: goals.units,
+    primary: goals.primary,
     kind: 'compare',
     labels: labelsOf(some),
     data: some,

@@ -1,6 +1,5 @@
 import { expect, it, vi } from 'vitest';
-import { axisColumns, coloringOf, distanceTo, linearTicks, logTicks, scaleOf, telling, viridis, wantsLog, within, type RunSet } from './coordinates';
-import { makeColumns } from './columns';
+import { axisColumns, coloringOf, distanceTo, linearTicks, logTicks, runSetOf, scaleOf, telling, viridis, wantsLog, within, type RunSet } from './coordinates';
 import { payload } from './data.fixture';
 
 vi.hoisted(() => {
@@ -9,13 +8,7 @@ vi.hoisted(() => {
 
 function runs(): RunSet {
   const { data, now } = payload();
-  return {
-    columns: makeColumns(data, now),
-    rows: [0, 1, 2, 3],
-    id: row => data.id[row],
-    name: row => data.name[row],
-    color: row => data.color[row]
-  };
+  return runSetOf(data, now, [0, 1, 2, 3]);
 }
 const column = (id: string) => runs().columns.find(candidate => candidate.id === id)!;
 

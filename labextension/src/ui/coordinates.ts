@@ -1,8 +1,9 @@
 /** What parallel coordinates and scatter plots share: a column as an axis, and as a colour. No DOM. */
 
-import type { Column } from './columns';
+import { makeColumns, type Column } from './columns';
 import { formatDuration, formatNumber, formatTime } from './format';
 import { PALETTE } from './theme';
+import type { RunData } from './types';
 
 /** Runs to draw: their columns, which rows, and how a row is called and coloured. */
 export interface RunSet {
@@ -12,6 +13,17 @@ export interface RunSet {
   name(row: number): string;
   /** Its place in the palette. */
   color(row: number): number;
+}
+
+/** The runs of a table or of a comparison; `labels` where names would not tell them apart. */
+export function runSetOf(data: RunData, now: number, rows: number[], labels: string[] = data.name): RunSet {
+  return {
+    columns: makeColumns(data, now),
+    rows,
+    id: row => data.id[row],
+    name: row => labels[row],
+    color: row => data.color[row]
+  };
 }
 
 export interface Tick {

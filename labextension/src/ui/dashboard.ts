@@ -1,5 +1,6 @@
 /** The dashboard: experiments, the runs of one, their trend and a comparison as tabs; pages open on top. */
 
+import { compareFromRows } from './compared';
 import { copyLine, h } from './dom';
 import { forOneView, trendOf } from './share';
 import { copyViewButton, viewLine, type ViewName } from './state';
@@ -174,8 +175,15 @@ export function dashboardView(
     compared = key;
     drop('compare');
     const line = `%track compare ${ids.map(id => id.slice(0, 8)).join(' ')}`;
+    // What this page knows of the runs, for when no kernel tells more.
+    const here = [...known.values()].find(runs => ids.every(id => runs.data.id.includes(id)));
+    const small = here && compareFromRows(here.data, ids.map(id => here.data.id.indexOf(id)), here);
     if (!host.ask) {
-      say('compare', 'A comparison needs a kernel. In a notebook this line makes it:', line);
+      if (small) {
+        put('compare', make(small, inside('compare')));
+      } else {
+        say('compare', 'A comparison needs a kernel. In a notebook this line makes it:', line);
+      }
       return;
     }
     places.compare.replaceChildren(h('div', { class: 'tnb-waiting', role: 'status' }, `Loading ${ids.length} runs …`));
@@ -185,7 +193,9 @@ export function dashboardView(
         put('compare', make(answer, inside('compare')));
       }
     } catch (error) {
-      if (key === compared) {
+      if (key === compared && small) {
+        put('compare', make(small, inside('compare')));
+      } else if (key === compared) {
         compared = '';
         say('compare', `${(error as Error).message} This line makes the comparison:`, line, 'alert');
       }

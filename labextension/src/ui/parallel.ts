@@ -41,7 +41,7 @@ const TOP = 52;
 const FOOT = 272;
 /** Where runs pass that lack the value. */
 const MISSING = 290;
-const SIDE = 64;
+const SIDE = 80;
 const LEAST_GAP = 104;
 const AXES = 7;
 /** A pointer this near to a line means it. */

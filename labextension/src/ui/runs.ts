@@ -3,6 +3,7 @@
 import {
   barsPath, bestValue, BINS, GROUPS, histogram, makeColumns, sortRows, sparkPath, type Column, type Sort
 } from './columns';
+import { compareFromRows } from './compared';
 import { button, copyLine, h, icon, iconButton, setText, statusMark } from './dom';
 import { filterRows, forgetNames, initialFilter, isFiltered, toggle, type ChipKind } from './filter';
 import { countText, toCsv } from './format';
@@ -270,7 +271,8 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
     apply(true);
   });
   const compare = button('Compare', () => {
-    host.open?.({ page: 'compare', ids: [...selected].sort((a, b) => a - b).map(row => data.id[row]) });
+    const rows = [...selected].sort((a, b) => a - b);
+    host.open?.({ page: 'compare', ids: rows.map(row => data.id[row]) }, compareFromRows(data, rows, payload));
   }, { title: 'Tick two runs or more to compare them' });
   compare.hidden = !host.open;
 
