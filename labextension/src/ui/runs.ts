@@ -798,6 +798,7 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
     loading = true;
     drawCount();
     let drawn = performance.now();
+    let pace = PACE;
     try {
       while (!held.isWhole && !gone) {
         const answer = await host.ask!({
@@ -816,9 +817,12 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
         for (const key of ['directions', 'units', 'primary', 'marks'] as const) {
           Object.assign(payload, { [key]: answer[key] ?? payload[key] });
         }
-        if (performance.now() - drawn > PACE && !held.isWhole) {
+        if (performance.now() - drawn > pace && !held.isWhole) {
+          const begun = performance.now();
           tookIn();
           drawn = performance.now();
+          // Drawing anew takes longer the more rows there are; most of the time is the person's.
+          pace = Math.max(pace, PACE + 20 * (drawn - begun));
         } else {
           drawCount();
         }
