@@ -89,7 +89,7 @@ def test_columns_stand_in_their_order_and_what_is_missing_is_empty(table_of):
     table.locator(".tnb-grid").evaluate("grid => grid.scrollLeft = 9999")
     table.locator(".tnb-head button", has_text="accuracy").wait_for()
     assert heads(table)[-3:] == ["accuracy", "loss", "model"]
-    row = table.locator(".tnb-row", has=table.get_by_role("button", name="e", exact=True))
+    row = table.locator(".tnb-row", has=table.page.get_by_role("button", name="e", exact=True))
     assert [cell.inner_text() for cell in row.locator(".tnb-cell").all()][-3:] == ["", "", "=1+1"]
     marks = {mark.get_attribute("data-status") for mark in table.locator(".tnb-mark").all()}
     assert marks == {"FINISHED", "FAILED", "KILLED"}
@@ -187,7 +187,7 @@ def test_attempts_of_a_cell_are_folded_to_the_newest(table_of):
 def test_a_pinned_run_stays_first_under_any_sort(table_of, lab_page):
     table = table_of("pins", FIVE, "import os")
     # The question that keeps a mark is another page's; here its answer is enough.
-    row = table.locator(".tnb-row", has=table.get_by_role("button", name="b", exact=True))
+    row = table.locator(".tnb-row", has=table.page.get_by_role("button", name="b", exact=True))
     colour = row.locator(".tnb-swatch").evaluate("item => item.style.background")
     row.hover()
     row.get_by_role("button", name="Keep this run on top").click()
