@@ -17,6 +17,8 @@ from pathlib import Path
 
 WORKSPACE = Path(__file__).resolve().parent
 STAMP = WORKSPACE.parent / "tracknb" / "notebook" / "static" / "sources.sha256"
+# Beside the stamp; an older installation may have stamped without making this one.
+PAGE_SCRIPT = WORKSPACE.parent / "tracknb" / "view" / "static" / "standalone.js"
 _NOT_SOURCES = {"node_modules", "lib", "dist", "__pycache__"}
 
 
@@ -35,7 +37,7 @@ def build(target_name: str = "wheel", version: str = "standard", *, force: bool 
     """Rebuild if the sources differ from those of the committed files and Node is there."""
     del target_name, version  # hatch-jupyter-builder passes them
     current = digest()
-    if not force and STAMP.exists() and STAMP.read_text().strip() == current:
+    if not force and PAGE_SCRIPT.exists() and STAMP.exists() and STAMP.read_text().strip() == current:
         return
     npm = shutil.which("npm")
     if npm is None:

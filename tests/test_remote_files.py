@@ -150,6 +150,17 @@ def test_a_download_goes_where_it_is_wanted(run_id, client, tmp_path):
     assert tree(tmp_path / "new") == {"folder/a.txt": b"hello"}
 
 
+def test_the_beginning_of_a_file_is_read_without_the_rest(run_id, client):
+    client.log_text(run_id, "0123456789", "a/digits.txt")
+    files = client.artifacts(run_id)
+
+    assert files.head("a/digits.txt", 4) == (b"0123", 10)
+    assert files.head("a/digits.txt", 100) == (b"0123456789", 10)
+    for path in ("a", "", "a/digits", "none"):
+        with pytest.raises(errors.NotFound):
+            files.head(path, 4)
+
+
 def test_what_is_not_there_is_said(run_id, client):
     client.log_text(run_id, "x", "a.txt.bak")
     with pytest.raises(errors.NotFound, match=r"no artifact 'a\.txt'\."):

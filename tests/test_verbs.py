@@ -16,8 +16,11 @@ from tracknb.errors import FilterError, InvalidValue, NotFound
 from tracknb.looking import finding
 from tracknb.looking.curves import as_live
 from tracknb.verbs import run_verb
+from tracknb.view.base import MIME
+from tracknb.view.compare import Comparison
+from tracknb.view.dashboard import Dashboard
 from tracknb.view.experiments import ExperimentList
-from tracknb.view.panel import Panel
+from tracknb.view.page import RunPage
 from tracknb.view.table import RunTable
 from tracknb.view.trend import Trend
 
@@ -124,7 +127,11 @@ def test_looking_goes_to_the_experiment_that_was_set(client: tracknb.TrackingCli
         (["trend", "nyc-taxi", "--metric", "rsme"], NotFound, "Did you mean 'rmse'?"),
         (["show", "forrest"], NotFound, "Did you mean 'forest'?"),
         (["rnus"], InvalidValue, "No verb is called 'rnus'. Did you mean 'runs'?"),
-        (["xyz"], InvalidValue, "There are: df, experiments, import, runs, show, trend."),
+        (
+            ["xyz"],
+            InvalidValue,
+            "There are: compare, dashboard, df, experiments, import, runs, save, show, trend.",
+        ),
         (["runs", "--experimnt", "a"], InvalidValue, "Did you mean '--experiment'?"),
         (["runs", "--limit", "many"], InvalidValue, "'many' is not a valid integer"),
         (["runs", "metrics.rmse < 4", "--query", "metrics.rmse < 4"], InvalidValue, "A filter was given twice"),
@@ -167,8 +174,8 @@ def test_show_draws_a_stored_run_by_name_id_beginning_or_last(client: tracknb.Tr
 
     for word in ("last", "forest", newest.info.run_id, newest.info.run_id[:8]):
         view = run_verb(["show", word])
-        assert isinstance(view, Panel)
-        [run] = view.payload()["runs"]
+        assert isinstance(view, RunPage)
+        run = view.payload()["run"]
         assert (run["name"], run["status"]) == ("forest", "FINISHED")
         assert run["series"][0]["y"] == [3.8, 3.3]
 
@@ -177,7 +184,7 @@ def test_experiments_lists_them_with_their_runs(client: tracknb.TrackingClient) 
     view = run_verb(["experiments"])
 
     assert isinstance(view, ExperimentList)
-    assert view.text() == "experiment  runs\nnyc-taxi       3\nempty-exp      0"
+    assert view.text() == "All (2)\n\nexperiment  runs\nnyc-taxi       3\nempty-exp      0"
 
 
 def test_a_hostile_experiment_name_stays_text(client: tracknb.TrackingClient) -> None:
@@ -188,8 +195,53 @@ def test_a_hostile_experiment_name_stays_text(client: tracknb.TrackingClient) ->
     assert "<img" not in view.html()
 
 
-def test_no_verb_at_all_shows_the_runs(client: tracknb.TrackingClient) -> None:
-    assert isinstance(run_verb([]), RunTable)
+def test_no_verb_at_all_opens_the_dashboard_at_the_experiment_used_last(client: tracknb.TrackingClient) -> None:
+    view = run_verb([])
+
+    assert isinstance(view, Dashboard)
+    assert view.experiment == "nyc-taxi"
+    text = view.text()
+    assert text.startswith("All (2)\n\nexperiment  runs\nnyc-taxi       3\n")
+    assert "nyc-taxi: 3 runs" in text
+    assert list(view.payload()["pages"]) == [run.info.run_id for run in tracknb.runs_table().runs]
+
+
+def test_a_dashboard_without_any_run_says_how_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACKNB_TRACKING_URI", f"sqlite:///{tmp_path}/empty.db")
+
+    assert "%%track_run --experiment" in tracknb.dashboard().text()
+    assert "%%track_run --experiment" in tracknb.dashboard().html()
+
+
+def test_a_copied_line_opens_the_same_runs(client: tracknb.TrackingClient) -> None:
+    line = ["runs", "--view", "runs?e=nyc-taxi&q=metrics.rmse < 4&sort=-metrics.rmse&wings=2"]
+    view = run_verb(line)
+
+    assert isinstance(view, RunTable)
+    assert [run.info.run_name for run in view.runs] == ["forest", "ridge"]
+    bundle = view.bundle()
+    assert bundle[MIME]["state"] == {"e": "nyc-taxi", "q": "metrics.rmse < 4", "sort": "-metrics.rmse"}
+    assert bundle["text/plain"].endswith("Not known to this tracknb and passed over: 'wings'.")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "runs?", "<script>", "runs?id=../../etc&tab=%00", "trend?metric=no such", "?" * 9_999]
+)
+def test_no_text_of_a_view_breaks_the_dashboard(client: tracknb.TrackingClient, text: str) -> None:
+    for argv in (["--view", text], ["dashboard", "--view", text], ["runs", "--view", text], ["trend", "--view", text]):
+        view = run_verb(argv)
+        assert view is not None
+        assert "<script" not in view.bundle()["text/html"]
+
+
+def test_the_catalogue_opens_as_a_line_says(client: tracknb.TrackingClient) -> None:
+    taxi = client.get_experiment_by_name("nyc-taxi")
+    assert taxi is not None
+    client.change_experiment_tags(taxi.experiment_id, {star_tag(user_name()): "true"})
+    view = run_verb(["experiments", "--view", "experiments?list=starred"])
+
+    assert view is not None
+    assert view.text() == "Starred (1)\n\nexperiment  runs\n★ nyc-taxi     3"
 
 
 def test_help_is_printed_and_shows_no_view(client: tracknb.TrackingClient, capsys: pytest.CaptureFixture[str]) -> None:
@@ -281,3 +333,56 @@ def test_an_experiment_says_of_its_metrics_which_way_is_better(client):
     assert tracknb.runs_table(experiment="nyc-taxi").payload()["primary"] is None
     with pytest.raises(InvalidValue, match="'lower' or 'higher', not 'up'"):
         tracknb.set_experiment_metric("rmse", direction="up")
+
+
+def test_compare_takes_names_ids_and_last_and_the_first_is_the_baseline(client: tracknb.TrackingClient) -> None:
+    [newest] = client.search_runs(["1"], max_results=1)
+
+    for word in ("last", "forest", newest.info.run_id, newest.info.run_id[:8]):
+        view = run_verb(["compare", "linear", word])
+        assert isinstance(view, Comparison)
+        assert [run.info.run_name for run in view.runs] == ["linear", "forest"]
+        assert "≠  rmse" in view.text()
+        [curve] = view.payload()["curves"]
+        assert (curve["key"], [part["y"] for part in curve["runs"]]) == ("rmse", [[5.1, 4.6], [3.8, 3.3]])
+
+
+@pytest.mark.parametrize("argv", [["compare"], ["compare", "linear"], ["compare", "linear", "linear"]])
+def test_a_comparison_of_less_than_two_runs_says_how(client: tracknb.TrackingClient, argv: list[str]) -> None:
+    with pytest.raises(InvalidValue, match=r"at least two runs.*%track compare baseline last"):
+        run_verb(argv)
+
+
+def test_compare_suggests_the_nearest_name(client: tracknb.TrackingClient) -> None:
+    with pytest.raises(NotFound, match="Did you mean 'forest'"):
+        run_verb(["compare", "linear", "forrest"])
+
+
+def test_too_many_runs_do_not_stand_side_by_side(client: tracknb.TrackingClient) -> None:
+    ids = [client.create_run("1", run_name=f"r{number}").info.run_id for number in range(51)]
+
+    with pytest.raises(InvalidValue, match="51 runs are too many"):
+        tracknb.compare(ids)
+
+
+def test_compare_takes_runs_frames_and_tables(client: tracknb.TrackingClient) -> None:
+    table = tracknb.runs_table(experiment="nyc-taxi")
+
+    for given in ([*table.runs], [table], [table.to_pandas()], ["forest", "ridge", "linear"]):
+        assert [run.info.run_name for run in tracknb.compare(*given).runs] == ["forest", "ridge", "linear"]
+
+
+def test_the_direction_of_a_metric_is_the_experiments(client: tracknb.TrackingClient) -> None:
+    assert "better" in tracknb.compare("linear", "forest").text()
+    client.set_experiment_tag("1", "tracknb.direction.rmse", "higher")
+
+    assert "worse" in tracknb.compare("linear", "forest").text()
+
+
+def test_a_page_asks_for_a_comparison_by_ids(client: tracknb.TrackingClient) -> None:
+    ids = [run.info.run_id for run in client.search_runs(["1"])]
+
+    told = answer({"ask": "compare", "ids": ids}).content
+    assert (told["kind"], told["data"]["id"]) == ("compare", ids)
+    with pytest.raises(InvalidValue):
+        answer({"ask": "compare", "ids": "linear"})

@@ -65,6 +65,7 @@ from tracknb.fluent import (
     restore_run,
     search_experiments,
     search_runs,
+    set_alerts,
     set_evaluation_set,
     set_experiment,
     set_experiment_metric,
@@ -85,7 +86,7 @@ if TYPE_CHECKING:
 
     from tracknb import artifacts, exceptions, tracking
     from tracknb.transfer import import_mlflow
-    from tracknb.verbs import chart, runs_table, trend
+    from tracknb.verbs import chart, compare, dashboard, runs_table, save_html, show, trend
 
 __version__ = "0.1.0"
 
@@ -111,7 +112,9 @@ __all__ = [
     "active_run",
     "artifacts",
     "chart",
+    "compare",
     "create_experiment",
+    "dashboard",
     "data",
     "delete_experiment",
     "delete_experiment_tag",
@@ -157,8 +160,10 @@ __all__ = [
     "restore_experiment",
     "restore_run",
     "runs_table",
+    "save_html",
     "search_experiments",
     "search_runs",
+    "set_alerts",
     "set_evaluation_set",
     "set_experiment",
     "set_experiment_metric",
@@ -170,13 +175,23 @@ __all__ = [
     "set_tag",
     "set_tags",
     "set_tracking_uri",
+    "show",
     "start_run",
     "track",
     "tracking",
     "trend",
 ]
 
-_LAZY = {"chart": "verbs", "import_mlflow": "transfer", "runs_table": "verbs", "trend": "verbs"}
+_LAZY = {
+    "chart": "verbs",
+    "compare": "verbs",
+    "dashboard": "verbs",
+    "import_mlflow": "transfer",
+    "runs_table": "verbs",
+    "save_html": "verbs",
+    "show": "verbs",
+    "trend": "verbs",
+}
 _LAZY_MODULES = ("artifacts", "exceptions", "tracking")
 
 

@@ -20,11 +20,12 @@ import traceback as tracebacks
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from tracknb import config, live, names, validation
+from tracknb import alerts, config, live, names, validation
+from tracknb.alerts import Rules
 from tracknb.capture import ending, environment, git, secrets, workers
 from tracknb.client import TrackingClient, close_stores
 from tracknb.entities import (
@@ -47,6 +48,7 @@ from tracknb.entities import (
 )
 from tracknb.errors import InvalidValue, NestedCall, NotFound, TracknbError
 from tracknb.live import LiveRun
+from tracknb.view.direction import Goals
 
 if TYPE_CHECKING:
     from tracknb.monitor import Monitor
@@ -99,6 +101,7 @@ class OpenRun:
     adopted: bool = False
     durable: bool = False
     monitor: Monitor | None = None
+    rules: Rules = field(default_factory=Rules)
     # A name such as "{model} lr={lr}", which the params fill in.
     template: str | None = None
     # The cell that this run was last touched in, and the one that it was opened in.
@@ -120,6 +123,7 @@ class _Cell:
     attempt: str | None = None
     previous: Run | None = None
     on_run: Callable[[], None] | None = None
+    rules: Rules | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,7 @@ class State:
         self.last: tuple[TrackingClient, str] | None = None
         self.inherited = False
         self.unended: dict[str, _Ending] = {}
+        self.rules = Rules()
 
 
 state = State()
@@ -271,6 +276,7 @@ def open_run(
         owner=owner,
         previous=cell.previous if cell is not None else None,
     )
+    opened.rules = replace((cell.rules if cell is not None else None) or state.rules, goals=Goals.of([experiment.tags]))
     opened.template = _template(run_name)
     note_changes(opened, run.data.params)
     if durable:
@@ -463,11 +469,12 @@ def end_run(opened: OpenRun, status: str, error: str | None = None, traceback: s
     # A clock that was set back must not end a run before its start.
     live.status, live.end_time, live.error = str(status), max(names.now_ms(), live.start_time), error
     live.version += 1
+    live.fold()
+    tags = alerts.due(live, opened.rules, live.end_time)
+    live.tags.update(tags)
     if state.cell is None:
         # No panel will ask for it any more.
-        live.fold()
         state.live.pop(run_id, None)
-    tags = {}
     if error is not None:
         tags[ERROR_TAG] = _storable(error)[:_TRACEBACK_LIMIT]
     if traceback is not None:
@@ -484,6 +491,18 @@ def end_run(opened: OpenRun, status: str, error: str | None = None, traceback: s
     offer()
     if opened.durable and not any(item.durable for item in state.open.values()):
         opened.client.set_durable(config.is_durable())
+
+
+def check_alerts() -> None:
+    """Tag the open runs with what somebody would want to be told by now; the panel shows it."""
+    for opened in list(state.open.values()):
+        if opened.owner == "worker":
+            continue
+        tags = alerts.due(opened.live, opened.rules, names.now_ms())
+        if tags:
+            opened.client.set_tags(opened.run.info.run_id, tags)
+            opened.live.tags.update(tags)
+            opened.live.version += 1
 
 
 def _storable(text: str) -> str:
@@ -634,12 +653,18 @@ def open_cell_run(
     store: str | None = None,
     durable: bool = False,
     system_metrics: bool | None = None,
+    plateau: int | None = None,
+    overtime_ms: int | None = None,
 ) -> ActiveRun:
     """Open the run of a ``%%track_run`` cell; its options hold for every run of the cell."""
     if state.cell is None:
         begin_cell(dict)
     cell = state.cell
     assert cell is not None
+    cell.rules = Rules(
+        plateau=state.rules.plateau if plateau is None else plateau,
+        overtime_ms=state.rules.overtime_ms if overtime_ms is None else overtime_ms,
+    )
     if store is not None:
         cell.client = TrackingClient(store)
     here = client()

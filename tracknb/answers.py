@@ -7,19 +7,23 @@ Questions come from a page, so each argument is looked at before it is used.
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
 from tracknb import active, names
 from tracknb.client import TrackingClient
-from tracknb.errors import InvalidValue
+from tracknb.errors import InvalidValue, NotFound
+from tracknb.looking.catalogue import catalogue, experiment_page
+from tracknb.looking.compare import comparison, named_runs
 from tracknb.looking.curves import as_live
 from tracknb.looking.finding import DEFAULT_LIMIT, Found, find
+from tracknb.looking.page import folder, preview, run_page, whole
 from tracknb.looking.tables import run_table, sparks, trend_view
-from tracknb.view.base import View, view_by_id
+from tracknb.view.base import View, sendable, view_by_id
 from tracknb.view.panel import Panel
 from tracknb.view.table import RunsView, RunTable
 
@@ -73,6 +77,12 @@ def answer(asked: Mapping[str, Any], view_id: str | None = None) -> Answer:
     return answering(client or active.client(), asked)
 
 
+def pages_of(client: TrackingClient, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the pages of runs by run id, for an output that is to show them without a kernel."""
+    pages = {run_id: _QUESTIONS["run"](client, {"ask": "run", "id": run_id}) for run_id in run_ids}
+    return {run_id: page.content for run_id, page in pages.items() if not page.buffers}
+
+
 def text_of(asked: Mapping[str, Any], key: str) -> str:
     """Return an argument that must be text.
 
@@ -110,13 +120,62 @@ def whole_of(asked: Mapping[str, Any], key: str) -> int:
 def _run(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
     """Answer with the page of a run."""
     run = client.get_run(text_of(asked, "id"))
-    return Answer(remember(Panel.of([as_live(client, run)], now_ms=names.now_ms()), client).payload())
+    return Answer(remember(run_page(client, run), client).full_payload())
+
+
+@question("files")
+def _files(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
+    """Answer with what lies in a folder of a run; ``path`` is empty for its root."""
+    entries, is_cut = folder(client, text_of(asked, "id"), text_of(asked, "path"))
+    found = [{"path": sendable(item.path), "dir": item.is_dir, "size": item.size_bytes} for item in entries]
+    return Answer({"entries": found, "cut": is_cut})
+
+
+@question("file")
+def _file(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
+    """Answer with the beginning of a file of a run, or with all its bytes where ``whole`` is true."""
+    run_id, path = text_of(asked, "id"), text_of(asked, "path")
+    if asked.get("whole") is True:
+        data = whole(client, run_id, path)
+        return Answer({"path": path, "size": len(data)}, (data,))
+    shown, size = preview(client, run_id, path)
+    return Answer({"path": path, "size": size, **shown.content}, () if shown.data is None else (shown.data,))
+
+
+@question("change_run")
+def _change_run(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
+    """Set and delete tags of a run, or give it another name; answer with its tags and name."""
+    run_id = text_of(asked, "id")
+    tags = asked.get("set", {})
+    if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
+        raise InvalidValue("The question 'change_run' needs texts by tag as 'set'.")
+    gone = texts_of(asked, "delete") if "delete" in asked else []
+    name = text_of(asked, "name") if asked.get("name") is not None else None
+    if tags or name is not None:
+        client.update_run(run_id, name=name, tags=tags)
+    for key in gone:
+        # Somebody else was faster: it is gone, as was asked.
+        with contextlib.suppress(NotFound):
+            client.delete_tag(run_id, key)
+    run = client.get_run(run_id)
+    held = {sendable(key): sendable(value) for key, value in run.data.tags.items()}
+    return Answer({"tags": held, "name": sendable(run.info.run_name)})
+
+
+@question("panel")
+def _panel(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
+    """Answer with the panel of runs that no cell of this kernel holds: their output's final form, once all ended."""
+    runs = [as_live(client, client.get_run(run_id)) for run_id in texts_of(asked, "runs")]
+    panel = remember(Panel.of(runs, now_ms=names.now_ms()), client)
+    if any(run.end_time is None for run in runs):
+        return Answer({"payload": panel.payload()})
+    return Answer({"bundle": panel._repr_mimebundle_()})
 
 
 @question("runs")
 def _runs(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
     """Answer with the run table of an experiment, or of all where ``experiment`` is null."""
-    return Answer(remember(run_table(_found(client, asked)), client).payload())
+    return Answer(remember(run_table(client, _found(client, asked)), client).payload())
 
 
 @question("rows")
@@ -147,7 +206,7 @@ def _asked_again(client: TrackingClient, asked: Mapping[str, Any]) -> RunTable:
         limit=max(1, limit) if type(limit) is int else DEFAULT_LIMIT,
         **options,  # type: ignore[arg-type]
     )
-    table = remember(run_table(found), client)
+    table = remember(run_table(client, found), client)
     # Somebody must hold it until the page has all of it; the last two are enough.
     _held[:] = [table, *_held[:1]]
     return table
@@ -176,6 +235,12 @@ def _trend(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
     return Answer(remember(trend_view(_found(client, asked).without_archived(), metric), client).payload())
 
 
+@question("compare")
+def _compare(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
+    """Answer with the comparison of runs, given by their ids; the first is the baseline."""
+    return Answer(remember(comparison(client, named_runs(client, texts_of(asked, "ids"))), client).payload())
+
+
 @question("matching")
 def _matching(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
     """Answer with the ids of all runs that a filter finds, for a query about what a payload does not hold."""
@@ -186,3 +251,27 @@ def _found(client: TrackingClient, asked: Mapping[str, Any], *, limit: int = DEF
     wanted = [text_of(asked, "experiment")] if asked.get("experiment") is not None else []
     query = text_of(asked, "query") if asked.get("query") is not None else ""
     return find(client, query=query, experiment=wanted, all_experiments=not wanted, limit=limit)
+
+
+@question("experiments")
+def _experiments(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
+    """Answer with the catalogue."""
+    return Answer(remember(catalogue(client), client).payload())
+
+
+@question("experiment")
+def _experiment(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
+    """Answer with the page of an experiment, by its id."""
+    experiment = client.get_experiment(text_of(asked, "id"))
+    return Answer(remember(experiment_page(client, experiment), client).payload())
+
+
+@question("change_experiment")
+def _change_experiment(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
+    """Set tags of an experiment and take others off; answer with its tags as they are then."""
+    tags = asked.get("set") or {}
+    if not isinstance(tags, dict) or not all(isinstance(item, str) for pair in tags.items() for item in pair):
+        raise InvalidValue("The question 'change_experiment' needs texts by key as 'set'.")
+    removed = texts_of(asked, "delete") if asked.get("delete") is not None else []
+    changed = client.change_experiment_tags(text_of(asked, "id"), tags, removed)
+    return Answer({"tags": dict(changed.tags)})

@@ -26,6 +26,7 @@ from tracknb.entities import (
     USER_TAG,
     DatasetInput,
     Experiment,
+    ExperimentUse,
     FileInfo,
     LifecycleStage,
     Metric,
@@ -202,6 +203,25 @@ class TrackingClient:
         clean = validation.as_experiment_tag_value(key, value)
         self._store.set_experiment_tag(str(experiment_id), validation.as_key(key, "experiment tag"), clean)
 
+    def change_experiment_tags(
+        self, experiment_id: str, tags: Mapping[str, Any], removed: Sequence[str] = ()
+    ) -> Experiment:
+        """Set some tags of an experiment and take others off, in one transaction; return it as it is then.
+
+        Raises
+        ------
+        NotFound
+            No experiment has this id.
+        InvalidValue
+            A key or a value is refused; nothing was changed.
+        """
+        clean = {
+            validation.as_key(key, "experiment tag"): validation.as_experiment_tag_value(key, value)
+            for key, value in tags.items()
+        }
+        self._store.change_experiment_tags(str(experiment_id), clean, [key for key in removed if key not in clean])
+        return self.get_experiment(experiment_id)
+
     def delete_experiment(self, experiment_id: str) -> None:
         """Delete an experiment and its runs softly: searches pass over them until they are restored."""
         self._store.set_experiment_stage(str(experiment_id), LifecycleStage.DELETED)
@@ -344,6 +364,10 @@ class TrackingClient:
     def count_runs(self, experiment_ids: Sequence[str]) -> int:
         """Return how many runs that are not deleted the experiments hold."""
         return self._store.count_runs([str(item) for item in experiment_ids])
+
+    def experiment_use(self, user: str, experiment_ids: Sequence[str] | None = None) -> dict[str, ExperimentUse]:
+        """Return what the runs of each experiment come to, by its id; an experiment without runs is left out."""
+        return self._store.experiment_use(user, experiment_ids)
 
     def set_terminated(self, run_id: str, status: str | None = None, end_time: int | None = None) -> None:
         """End a run: FINISHED now, unless said otherwise."""

@@ -102,6 +102,8 @@ LOGGED_IMAGES_TAG = "mlflow.loggedImages"
 SYSTEM_METRICS = "system/"
 _DATA: Final = "mlflow.data."
 DATASET_CONTEXT_TAG = f"{_DATA}context"
+# What begins so holds an alert's sentence; the rest names the rule and the metric.
+ALERT_TAG = "tracknb.alert."
 # What a run or experiment that was imported looked like where it came from.
 IMPORT_TAG = "tracknb.import"
 # The first is the Backstage plugin's convention, which existing runs carry.
@@ -181,6 +183,15 @@ class Experiment(_Entity):
     tags: Mapping[str, str] = field(default_factory=dict)
     creation_time: int | None = None
     last_update_time: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentUse:
+    """How many runs an experiment has, how many of them are one user's, and when the newest began (milliseconds)."""
+
+    runs: int
+    of_user: int
+    newest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,6 +388,12 @@ def pin_tag(user: str) -> str:
 def is_marked(tags: Mapping[str, str], tag: str) -> bool:
     """Say whether a mark is set: a star, a pin, or that a run is archived."""
     return tags.get(tag) == "true"
+
+
+def alerts_of(tags: Mapping[str, str]) -> list[str]:
+    """Return the sentences of a run's alerts, in the order of their tags' keys."""
+    found = {key: text for key, text in dict(tags).items() if key.startswith(ALERT_TAG)}
+    return [found[key] for key in sorted(found)]
 
 
 def evaluation_sets(tags: Mapping[str, str]) -> tuple[str, ...]:

@@ -95,6 +95,20 @@ class LocalArtifacts:
                 write_beside(target / source.relative_to(path) if path.is_dir() else target, copied)
         return target
 
+    def head(self, artifact_path: str, limit: int) -> tuple[bytes, int]:
+        """Return the first ``limit`` bytes of a file, and how many it has."""
+        path = self._resolved(artifact_path)
+        try:
+            status = os.stat(path)
+            if not stat.S_ISREG(status.st_mode) or _is_store(status, self._store_files):
+                raise ArtifactPathError(f"'{artifact_path}' is no file that can be shown.")
+            with open(path, "rb", opener=_open_at_once) as file:
+                return file.read(limit), status.st_size
+        except FileNotFoundError as error:
+            raise no_such_artifact(artifact_path) from error
+        except OSError as error:
+            raise ArtifactPathError(f"'{artifact_path}' cannot be read: {error.strerror or error}.") from error
+
     def size_bytes(self) -> int:
         """Return what the files of this run take."""
         total = 0
@@ -128,6 +142,11 @@ class LocalArtifacts:
         return path
 
 
+def _open_at_once(path: str, flags: int) -> int:
+    # A pipe may have taken the file's place, and nobody may ever write into it.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def files_to_log(local_dir: str | os.PathLike[str], store_files: Collection[str | Path]) -> list[tuple[Path, str]]:
     """Return the files of a folder, each with the folder below it that it lies in."""
     top = Path(local_dir)
@@ -149,13 +168,19 @@ def require_loggable(path: Path, store_files: Collection[str | Path]) -> None:
     if not stat.S_ISREG(status.st_mode):
         kind = "a folder; use log_artifacts" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
         raise ArtifactPathError(f"{path} is {kind}. Nothing was logged.")
+    if _is_store(status, store_files):
+        raise ArtifactPathError(
+            f"{path} is the store itself, which SQLite must read alone. Nothing was logged. "
+            f'Log a copy: sqlite3 {path.name} ".backup copy.db"'
+        )
+
+
+def _is_store(status: os.stat_result, store_files: Collection[str | Path]) -> bool:
     for own in store_files:
         with contextlib.suppress(OSError):
             if os.path.samestat(status, os.stat(own)):
-                raise ArtifactPathError(
-                    f"{path} is the store itself, which SQLite must read alone. Nothing was logged. "
-                    f'Log a copy: sqlite3 {path.name} ".backup copy.db"'
-                )
+                return True
+    return False
 
 
 def write_beside(target: Path, write: Callable[[Path], object]) -> None:

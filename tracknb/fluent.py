@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar, overload
 
 from tracknb import active, config, data, names, validation
+from tracknb.alerts import Rules
 from tracknb.client import TrackingClient, as_point, experiment_ids_by_name, no_such_experiment
 from tracknb.entities import (
     EVALUATION_DIGEST_TAG,
@@ -710,6 +711,45 @@ def set_system_metrics_samples_before_logging(samples: int | None) -> None:
 def set_system_metrics_node_id(node_id: str | None) -> None:
     """Give this machine a name among those of one run: its metrics are ``system/NAME/...``."""
     config.choose_system_metrics(node=None if node_id is None else str(node_id))
+
+
+def set_alerts(*, plateau: int | None = None, overtime: str | None = None) -> None:
+    """Say when a run is to speak up: in its panel, and in a tag that searches find.
+
+    A metric that becomes NaN or infinite always does, as the tag ``tracknb.alert.nan.METRIC``.
+    The call holds for the active run and for those that start from now on; each alert comes
+    once a run.
+
+    Parameters
+    ----------
+    plateau
+        After so many steps without a better value, for each metric of which it is known
+        which way is better; None is never.
+    overtime
+        When a run takes longer, such as ``"2h"`` or ``"1d12h"``; None is never.
+
+    Raises
+    ------
+    InvalidValue
+        ``plateau`` is no positive whole number, or ``overtime`` is no length of time.
+
+    Examples
+    --------
+    >>> import tracknb
+    >>> tracknb.set_alerts(plateau=2)
+    >>> with tracknb.start_run() as run:
+    ...     for step, loss in enumerate([3.0, 1.0, 1.5, 1.2]):
+    ...         tracknb.log_metric("loss", loss, step=step)
+    >>> tracknb.get_run(run.info.run_id).data.tags["tracknb.alert.plateau.loss"]
+    'loss has not got better for 2 steps'
+    """
+    if plateau is not None and (isinstance(plateau, bool) or not isinstance(plateau, int) or plateau < 1):
+        raise InvalidValue(f"plateau= is a number of steps, 1 or more, not {plateau!r}. Nothing was changed.")
+    overtime_ms = None if overtime is None else validation.as_duration_ms(overtime)
+    active.state.rules = Rules(plateau=plateau, overtime_ms=overtime_ms)
+    top = active.current()
+    if top is not None:
+        top.rules = replace(top.rules, plateau=plateau, overtime_ms=overtime_ms)
 
 
 def flush() -> None:

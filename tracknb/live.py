@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tracknb.entities import MetricSummary
@@ -49,6 +49,9 @@ class LiveSeries:
     min_step: int = 0
     max: float = math.nan
     max_step: int = 0
+    # The first value that is no number to go on with, NaN or infinite, and its step; None if all are.
+    bad_value: float = 0.0
+    bad_step: int | None = None
     generation: int = 0
     stride: int = 1
     fresh: list[tuple[int, int, float, int]] = field(default_factory=list)
@@ -99,7 +102,11 @@ class LiveSeries:
             # Of equal steps the point that was logged last.
             place = len(steps) - 1 - steps[::-1].index(top)
             self.last, self.last_step = values[place], top
-        numbers = values if sum(values) == sum(values) else [value for value in values if value == value]
+        # A sum that is no number, which huge values can make as well, says where to look closer.
+        numbers: Sequence[float] = values
+        if not math.isfinite(sum(values)):
+            numbers = [value for value in values if value == value]
+            self._note_bad(steps, values)
         if numbers:
             low, high = min(numbers), max(numbers)
             # `not (a >= b)` also holds while the bound is still NaN.
@@ -114,6 +121,13 @@ class LiveSeries:
         self.count += len(steps)
         while len(self.x) >= CURVE_LIMIT:
             self._halve()
+
+    def _note_bad(self, steps: Sequence[int], values: Sequence[float]) -> None:
+        if self.bad_step is None:
+            for step, value in zip(steps, values, strict=True):
+                if not math.isfinite(value):
+                    self.bad_step, self.bad_value = step, value
+                    return
 
     def _halve(self) -> None:
         # New lists, not `del`: another thread may be reading the old ones.
@@ -153,6 +167,15 @@ class LiveRun:
     changed: list[tuple[str, str, str]] = field(default_factory=list)
     attempt: int | None = None
     version: int = 0
+
+    def frozen(self) -> LiveRun:
+        """Return a copy that stays as it is while the run goes on, each curve's three parts of one length."""
+        series = {}
+        for key, item in list(self.series.items()):
+            # Taken in this order: the times are the last to grow.
+            t, y, x = list(item.t), list(item.y), list(item.x)
+            series[key] = replace(item, x=x[: len(t)], y=y[: len(t)], t=t, fresh=[])
+        return replace(self, params=dict(self.params), tags=dict(self.tags), changed=list(self.changed), series=series)
 
     def fold(self) -> None:
         """Take in what was logged since the last look."""

@@ -184,6 +184,20 @@ class RemoteArtifacts:
             write_beside(place, functools.partial(self._fetch, "/".join(filter(None, (below, inside)))))
         return copy
 
+    def head(self, artifact_path: str, limit: int) -> tuple[bytes, int]:
+        """Return the first ``limit`` bytes of a file, and how many it has; no more is sent."""
+        below = _checked(artifact_path, _UNREAD)
+
+        def look(system: Any, top: str) -> tuple[bytes, int]:
+            sizes = dict(_files_at(system, f"{top}/{below}")) if below else {}
+            if "" not in sizes:
+                raise no_such_artifact(artifact_path)
+            size = sizes[""]
+            wanted = min(limit, size)
+            return (system.cat_file(f"{top}/{below}", start=0, end=wanted) if wanted else b""), size
+
+        return self._done(look, _UNREAD)
+
     def size_bytes(self) -> int:
         """Return what the files of this run take."""
         return sum(size for _, size in self._done(_files_at, _UNREAD))

@@ -10,35 +10,43 @@ from __future__ import annotations
 
 import difflib
 import functools
+import os
 import re
 import shlex
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import click
 
-from tracknb import active, names
-from tracknb.answers import remember
+from tracknb import active
+from tracknb.answers import pages_of, remember
 from tracknb.client import TrackingClient
 from tracknb.entities import Run
 from tracknb.errors import InvalidValue
-from tracknb.looking.curves import as_live, histories, run_ids
+from tracknb.looking.catalogue import catalogue, dashboard_view
+from tracknb.looking.compare import comparison, named_runs
+from tracknb.looking.curves import histories, run_ids
 from tracknb.looking.finding import (
     DEFAULT_LIMIT,
+    Found,
     as_list,
     find,
-    in_use,
-    last_runs,
     named_run,
     open_client,
 )
+from tracknb.looking.page import run_page
 from tracknb.looking.tables import no_such_metric, run_table, trend_view
 from tracknb.transfer import ImportSummary, import_mlflow
 from tracknb.view.base import View
 from tracknb.view.chart import curves_altair
+from tracknb.view.compare import Comparison
+from tracknb.view.dashboard import Dashboard
 from tracknb.view.data import RunData
 from tracknb.view.experiments import ExperimentList
-from tracknb.view.panel import Panel
+from tracknb.view.page import RunPage
+from tracknb.view.saved import Saved
+from tracknb.view.state import ViewState, read_state
 from tracknb.view.table import RunTable
 from tracknb.view.trend import Trend
 
@@ -47,6 +55,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 P = ParamSpec("P")
+ViewMade = TypeVar("ViewMade", bound=View)
 
 # More curves than this in one chart cannot be told apart.
 _CHART_RUNS = 20
@@ -111,7 +120,7 @@ class _VerbCommand(click.Command):
         return super().parse_args(ctx, [f" {word}" if re.match(r"-[\d.]", word) else word for word in args])
 
 
-def verb(name: str) -> Callable[[Callable[Concatenate[TrackingClient, P], View]], Callable[..., View]]:
+def verb(name: str, **settings: Any) -> Callable[[Callable[Concatenate[TrackingClient, P], View]], Callable[..., View]]:
     """Register a function of (client, options...) that returns a view as a verb."""
 
     def register(function: Callable[Concatenate[TrackingClient, P], View]) -> Callable[..., View]:
@@ -121,10 +130,43 @@ def verb(name: str) -> Callable[[Callable[Concatenate[TrackingClient, P], View]]
             return remember(function(client, *args, **options), client)
 
         with_store = click.option("--store", metavar="URI", help="The store to look into, such as runs.db.")(call)
-        VERBS.add_command(click.command(name, cls=_VerbCommand)(with_store))
+        VERBS.add_command(click.command(name, cls=_VerbCommand, **settings)(with_store))
         return call
 
     return register
+
+
+def _read_view(context: click.Context, parameter: click.Parameter, text: str | None) -> ViewState | None:
+    return None if text is None else read_state(text)
+
+
+_view_option = click.option(
+    "--view", "state", callback=_read_view, metavar="VIEW", help="Open it as a line from 'Copy view' says."
+)
+
+
+def _opened(view: ViewMade, state: ViewState | None) -> ViewMade:
+    """Return a view as a copied line opens it."""
+    view.opened = state
+    return view
+
+
+def _found(client: TrackingClient, query: str, query_option: str, state: ViewState | None, **chosen: Any) -> Found:
+    """Return the runs that a verb's options mean; what they leave open, a copied line may say."""
+    parts = state.parts if state is not None else {}
+    if not (query or query_option):
+        query_option = parts.get("q", "")
+    if not (chosen["experiment"] or chosen["all_experiments"]):
+        chosen["experiment"] = [parts["e"]] if parts.get("e") else []
+        chosen["all_experiments"] = parts.get("all") == "1" and not chosen["experiment"]
+    return find(client, positional=query, query=query_option, **chosen)
+
+
+def _made_dashboard(
+    client: TrackingClient, experiment: str | None, state: ViewState | None, *, is_page: bool = False
+) -> Dashboard:
+    wanted = experiment or (state.parts.get("e") if state is not None else None)
+    return _opened(dashboard_view(client, experiment=wanted, pages_of=pages_of, is_page=is_page), state)
 
 
 def _choice_options(function: Callable[..., View]) -> Callable[..., View]:
@@ -157,23 +199,36 @@ def _choice_options(function: Callable[..., View]) -> Callable[..., View]:
 
 
 @verb("runs")
+@_view_option
 @_choice_options
-def _runs(client: TrackingClient, query: str, query_option: str, **chosen: Any) -> RunTable:
+def _runs(client: TrackingClient, query: str, query_option: str, state: ViewState | None, **chosen: Any) -> RunTable:
     """Show runs as a table, the newest first.
 
     QUERY is a filter such as "metrics.rmse < 4". The name of an experiment shows that
     experiment. Without either it is the current experiment, or all of them where none
     was chosen.
     """
-    return run_table(find(client, positional=query, query=query_option, **chosen))
+    return _opened(run_table(client, _found(client, query, query_option, state, **chosen)), state)
 
 
 @verb("trend")
 @click.option("--metric", help="The metric to draw; chosen for you if left out.")
+@_view_option
 @_choice_options
-def _trend(client: TrackingClient, query: str, query_option: str, metric: str | None, **chosen: Any) -> Trend:
+def _trend(
+    client: TrackingClient,
+    query: str,
+    query_option: str,
+    metric: str | None,
+    state: ViewState | None,
+    **chosen: Any,
+) -> Trend:
     """Show how a metric went from run to run, the oldest first."""
-    return trend_view(find(client, positional=query, query=query_option, **chosen).without_archived(), metric)
+    found = _found(client, query, query_option, state, **chosen).without_archived()
+    drawn = state.parts.get("metric") if state is not None else None
+    if metric is None and any(drawn in run.data.metrics for run in found.runs):
+        metric = drawn
+    return _opened(trend_view(found, metric), state)
 
 
 @verb("df")
@@ -190,21 +245,59 @@ def _df(client: TrackingClient, query: str, query_option: str, order: Sequence[s
 
 
 @verb("experiments")
-def _experiments(client: TrackingClient) -> ExperimentList:
-    """Show the experiments of the store, with how many runs each holds."""
-    shown = in_use(client, client.search_experiments(max_results=None))
-    counts = {item.experiment_id: client.count_runs([item.experiment_id]) for item in shown}
-    return ExperimentList.of(shown, counts=counts, last_runs=last_runs(client, shown))
+@_view_option
+def _experiments(client: TrackingClient, state: ViewState | None) -> ExperimentList:
+    """Show the experiments of the store: what is said about them, and how many runs each holds."""
+    return _opened(catalogue(client), state)
+
+
+@verb("dashboard")
+@click.option("--experiment", help="The experiment to open; the current one if left out.")
+@_view_option
+def _dashboard(client: TrackingClient, experiment: str | None, state: ViewState | None) -> Dashboard:
+    """Show experiments, runs, trend and comparison in one view; `%track` alone does the same."""
+    return _made_dashboard(client, experiment, state)
+
+
+@verb("save", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("path")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[VERB ...]")
+@click.pass_context
+def _save(context: click.Context, client: TrackingClient, path: str, words: Sequence[str]) -> Saved:
+    """Save a view as one HTML page that works in any browser, offline.
+
+    PATH is a file such as runs.html; an older page is replaced. VERB is what the page shows, such as
+    `runs "metrics.rmse < 4"`; the dashboard if left out. Options of `save` stand before PATH.
+    """
+    if not words:
+        return Saved(_made_dashboard(client, None, None, is_page=True).save(path))
+    store = context.params["store"]
+    view = run_verb([*words, *(["--store", store] if store is not None else [])])
+    if view is None:
+        raise InvalidValue("That shows no view, so there is nothing to save.")
+    return Saved(view.save(path))
 
 
 @verb("show")
 @click.argument("run", default="last")
-def _show(client: TrackingClient, run: str) -> Panel:
-    """Show one run: its params, tags, last values and curves.
+def _show(client: TrackingClient, run: str) -> RunPage:
+    """Show one run: its params, tags, metrics, curves, code, environment, data and files.
 
     RUN is a run's id, the beginning of one, its name, or `last` for the newest.
     """
-    return Panel.of([as_live(client, named_run(client, run))], now_ms=names.now_ms())
+    return run_page(client, named_run(client, run))
+
+
+@verb("compare")
+@click.argument("runs", nargs=-1, metavar="RUN RUN [RUN ...]")
+@click.option("--differences", is_flag=True, help="Leave out what all of them share.")
+def _compare(client: TrackingClient, runs: Sequence[str], differences: bool) -> Comparison:
+    """Show runs side by side: params, metrics, tags, data, environment, code and curves.
+
+    RUN is a run's id, the beginning of one, its name, or `last` for the newest. The
+    others are compared with the first.
+    """
+    return comparison(client, named_runs(client, runs), differences_only=differences)
 
 
 @VERBS.command("import")
@@ -240,7 +333,7 @@ def run_verb(argv: Sequence[str], prog: str = "%track") -> View | None:
     Parameters
     ----------
     argv
-        The verb and its arguments, already split; none at all means ``runs``.
+        The verb and its arguments, already split; options without a verb are those of ``dashboard``.
     prog
         How help and errors name the command.
 
@@ -251,7 +344,10 @@ def run_verb(argv: Sequence[str], prog: str = "%track") -> View | None:
         the nearest one that exists.
     """
     try:
-        result = VERBS.main(args=list(argv) or ["runs"], prog_name=prog, standalone_mode=False)
+        words = list(argv)
+        if not words or (words[0].startswith("--") and words[0] != "--help"):
+            words.insert(0, "dashboard")
+        result = VERBS.main(args=words, prog_name=prog, standalone_mode=False)
     except click.UsageError as problem:
         raise InvalidValue(usage_message(problem)) from None
     return result if isinstance(result, View) else None
@@ -271,6 +367,68 @@ def usage_message(problem: click.UsageError) -> str:
 
 
 # -- the same from Python ----------------------------------------------------------
+
+
+def dashboard(view: str | None = None, *, experiment: str | None = None) -> Dashboard:
+    """Return the dashboard that ``%track`` shows: experiments, runs, trend and comparison in one view.
+
+    Parameters
+    ----------
+    view
+        The tab to open (``"experiments"``, ``"runs"``, ``"trend"``, ``"compare"``), or the text
+        of a view that was copied with Copy view.
+    experiment
+        The experiment to open; the current one if left out, else the one that was used last.
+
+    Raises
+    ------
+    NotFound
+        No experiment has this name.
+
+    Examples
+    --------
+    >>> import tracknb
+    >>> _ = tracknb.set_experiment("nyc-taxi")
+    >>> with tracknb.start_run(run_name="linear"):
+    ...     tracknb.log_metric("rmse", 5.1)
+    >>> print(tracknb.dashboard("experiments"))
+    All (1)
+    <BLANKLINE>
+    experiment  runs
+    nyc-taxi       1
+    <BLANKLINE>
+    nyc-taxi: 1 run
+    <BLANKLINE>
+    status      run     rmse
+    ✓ FINISHED  linear   5.1
+    """
+    client = active.client()
+    return remember(_made_dashboard(client, experiment, None if view is None else read_state(view)), client)
+
+
+def save_html(path: str | os.PathLike[str], view: View | None = None) -> Path:
+    """Save a view as one HTML page that works in any browser, without a kernel and offline; return its path.
+
+    Without ``view`` it is the dashboard of the current store, with more in it than an output
+    holds: other experiments' runs and more run pages. An older page is replaced.
+
+    Raises
+    ------
+    InvalidValue
+        The name does not end in ``.html``, the folder is not there, or nobody may write there.
+
+    Examples
+    --------
+    >>> import tracknb
+    >>> _ = tracknb.set_experiment("nyc-taxi")
+    >>> with tracknb.start_run(run_name="linear"):
+    ...     tracknb.log_metric("rmse", 5.1)
+    >>> tracknb.save_html("runs.html").name
+    'runs.html'
+    """
+    if view is None:
+        view = _made_dashboard(active.client(), None, None, is_page=True)
+    return view.save(path)
 
 
 def runs_table(
@@ -336,7 +494,7 @@ def runs_table(
         archived=archived,
         limit=max_results,
     )
-    return remember(run_table(found), client)
+    return remember(run_table(client, found), client)
 
 
 def trend(
@@ -373,6 +531,76 @@ def trend(
         limit=max_results,
     )
     return trend_view(found.without_archived(), metric)
+
+
+def compare(*runs: str | Run | Iterable[str | Run] | pd.DataFrame | RunTable) -> Comparison:
+    """Return runs side by side as ``%track compare`` shows them; the first is the baseline.
+
+    Parameters
+    ----------
+    *runs
+        Ids, beginnings of ids, names or ``"last"``, runs, a run table, or a frame with a
+        ``run_id`` column such as ``table.selected``.
+
+    Raises
+    ------
+    NotFound
+        A run is unknown.
+    InvalidValue
+        They are fewer than two runs, or more than can stand side by side.
+
+    Examples
+    --------
+    >>> import tracknb
+    >>> _ = tracknb.set_experiment("nyc-taxi")
+    >>> for name, rmse in [("linear", 5.0), ("forest", 4.0)]:
+    ...     with tracknb.start_run(run_name=name):
+    ...         _ = tracknb.log_param("model", name)
+    ...         tracknb.log_metric("rmse", rmse)
+    >>> tracknb.compare("linear", "forest")
+    2 runs in nyc-taxi; the others against linear
+    <BLANKLINE>
+                linear      forest
+       RUN
+       status   ✓ FINISHED  ✓ FINISHED
+       METRICS
+    ≠  rmse     5           4 (-1, -20 %, better)
+       PARAMS
+    ≠  model    linear      forest
+    """
+    client = active.client()
+    return remember(comparison(client, named_runs(client, runs)), client)
+
+
+def show(run: str | Run = "last") -> RunPage:
+    """Return the page of a run that ``%track show`` shows: all that is known of it.
+
+    Parameters
+    ----------
+    run
+        A run, its id, the beginning of one, its name, or ``"last"`` for the newest.
+
+    Raises
+    ------
+    NotFound
+        No run is called so.
+
+    Examples
+    --------
+    >>> import tracknb
+    >>> _ = tracknb.set_experiment("nyc-taxi")
+    >>> with tracknb.start_run(run_name="linear"):
+    ...     for step, rmse in enumerate([3.0, 1.0, 2.0]):
+    ...         tracknb.log_metric("rmse", rmse, step=step)
+    >>> print(tracknb.show("linear"))
+    ✓ FINISHED  linear  in nyc-taxi
+    ...
+    metric  last  step  min  max  points
+    rmse       2     2    1    3       3
+    """
+    client = active.client()
+    found = named_run(client, run) if isinstance(run, str) else client.get_run(run.info.run_id)
+    return remember(run_page(client, found), client)
 
 
 def chart(

@@ -6,11 +6,22 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
+import type { JSONObject } from '@lumino/coreutils';
 import { Widget } from '@lumino/widgets';
 import { KernelLine, type KernelLike } from './line';
-import { MIME, type Host, type View } from './ui/types';
+import { reachBusyKernel } from './socket';
+import { MIME, type View } from './ui/types';
 import { createView } from './ui/view';
 
+const WIDGET_MIME = 'application/vnd.jupyter.widget-view+json';
+/** How long after a cell's end its closing update may still be under way. */
+const AFTERWARDS = 500;
+/** Half seconds to wait for the kernel connection of a notebook that is being opened. */
+const CONNECTING = 60;
+/** How long a socket to a busy kernel may take. */
+const SOCKET = 5_000;
+/** How often a panel asks for a run that another kernel has. */
+const ELSEWHERE = 2_000;
 /** Below the rank of a widget (-10): with both in one output, ours needs no kernel. */
 const RANK = -20;
 
@@ -27,7 +38,10 @@ function kernelOf(app: JupyterFrontEnd, node: Node): KernelLike | undefined {
 }
 
 class TracknbRenderer extends Widget implements IRenderMime.IRenderer {
-  constructor(private readonly app: JupyterFrontEnd) {
+  constructor(
+    private readonly app: JupyterFrontEnd,
+    private readonly registry: IRenderMimeRegistry
+  ) {
     super();
     this.addClass('tracknb-output');
   }
@@ -37,14 +51,17 @@ class TracknbRenderer extends Widget implements IRenderMime.IRenderer {
     const text = model.data['text/plain'];
     const plain = Array.isArray(text) ? text.join('') : text;
     this.clear();
-    const line = new KernelLine((payload as { view?: unknown } | null)?.view, () => kernelOf(this.app, this.node));
-    const host: Host = {
-      onSelect: ids => line.tell({ selected: ids }),
-      ask: question => line.ask(question)
-    };
+    const line = new KernelLine(
+      (payload as { view?: unknown } | null)?.view,
+      () => kernelOf(this.app, this.node),
+      id => reachBusyKernel(id, this.app.serviceManager.serverSettings, SOCKET)
+    );
     this.line = line;
-    this.view = createView(withText(payload, plain), host);
-    this.node.replaceChildren(this.view.element);
+    this.draw(withText(payload, plain), line);
+    if (isLive(payload)) {
+      // Attached first: the kernel is that of the document that this node is in.
+      requestAnimationFrame(() => void this.follow(payload, model, line));
+    }
   }
 
   dispose(): void {
@@ -52,6 +69,74 @@ class TracknbRenderer extends Widget implements IRenderMime.IRenderer {
       this.clear();
       super.dispose();
     }
+  }
+
+  private draw(payload: unknown, line: KernelLine, live = false): void {
+    this.view?.destroy();
+    this.view = createView(payload, {
+      live,
+      onSelect: ids => line.tell({ selected: ids }),
+      ask: question => line.ask(question),
+      isThere: () => line.isThere
+    });
+    this.node.replaceChildren(this.view.element);
+  }
+
+  /**
+   * Join a panel whose cell may still run: get all of it, then what comes. A page that was
+   * loaded again gets neither the points pushed meanwhile nor the closing update otherwise.
+   */
+  private async follow(payload: LivePayload, model: IRenderMime.IMimeModel, line: KernelLine): Promise<void> {
+    // A notebook that is just being opened has no kernel connection yet.
+    for (let tries = 0; !line.isThere; tries++) {
+      if (tries === CONNECTING || this.line !== line) {
+        return;
+      }
+      await new Promise(resolve => setTimeout(resolve, 500));
+    }
+    if (!(await line.answersWhileBusy()) && this.delegate(model)) {
+      // The answer comes when the cell has ended; the widget is pushed the points until then.
+    }
+    try {
+      const answer = await line.ask({ ask: 'panel', runs: payload.runs.map(run => run.id) }, Infinity);
+      if (this.isDisposed || this.line !== line) {
+        return;
+      }
+      if (answer.bundle) {
+        // From now on the notebook holds the final form, as if the page had been there.
+        model.setData({ data: answer.bundle as JSONObject });
+        return;
+      }
+      this.draw(answer.payload, line, true);
+      if (!answer.live) {
+        // A run of another process, whose points nobody pushes to this kernel.
+        setTimeout(() => this.line === line && void this.follow(payload, model, line), ELSEWHERE);
+        return;
+      }
+      line.onPush = message => {
+        if ((message as { type?: string }).type === 'over') {
+          // The closing update, where it reaches this page, has disposed of the line by then.
+          setTimeout(() => this.line === line && void this.follow(payload, model, line), AFTERWARDS);
+        } else {
+          this.view?.update?.(message);
+        }
+      };
+    } catch {
+      // No kernel, or one that knows nothing of it: what the output holds is shown.
+    }
+  }
+
+  /** Let the widget of the same output draw; says whether there is one. */
+  private delegate(model: IRenderMime.IMimeModel): boolean {
+    if (!(WIDGET_MIME in model.data) || !this.registry.mimeTypes.includes(WIDGET_MIME)) {
+      return false;
+    }
+    const renderer = this.registry.createRenderer(WIDGET_MIME);
+    void renderer.renderModel(model);
+    this.view?.destroy();
+    this.view = { element: renderer.node, destroy: () => renderer.dispose() };
+    this.node.replaceChildren(renderer.node);
+    return true;
   }
 
   private clear(): void {
@@ -62,6 +147,16 @@ class TracknbRenderer extends Widget implements IRenderMime.IRenderer {
 
   private view: View | undefined;
   private line: KernelLine | undefined;
+}
+
+interface LivePayload {
+  live: true;
+  runs: { id: string }[];
+}
+
+function isLive(payload: unknown): payload is LivePayload {
+  const fields = payload as Partial<LivePayload> | null;
+  return fields?.live === true && Array.isArray(fields.runs);
 }
 
 /** Payloads of an unknown version are shown as text; the bundle has that beside them. */
@@ -83,7 +178,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
         safe: true,
         mimeTypes: [MIME],
         defaultRank: RANK,
-        createRenderer: () => new TracknbRenderer(app)
+        createRenderer: () => new TracknbRenderer(app, registry)
       },
       RANK
     );

@@ -9,7 +9,7 @@
 import type { Answer, Question } from './ui/types';
 
 const TARGET = 'tracknb.view';
-/** A kernel that has not answered by then is told of as busy; its answer is still taken. */
+/** A kernel that has not answered by then is told of as busy. */
 const PATIENCE = 20_000;
 /** How long to wait for a subshell before the comm is opened without. */
 const SUBSHELL = 3_000;
@@ -22,7 +22,7 @@ export interface KernelLike {
   createComm(target: string): CommLike;
 }
 
-interface CommLike {
+export interface CommLike {
   open(data: unknown): { done?: Promise<unknown> };
   send(data: unknown): { done?: Promise<unknown> };
   isDisposed?: boolean;
@@ -32,7 +32,7 @@ interface CommLike {
   dispose?(): void;
 }
 
-interface Message {
+export interface Message {
   content: { data: { id?: number; answer?: Record<string, unknown>; error?: string; push?: unknown } };
   buffers?: (ArrayBuffer | ArrayBufferView)[];
 }
@@ -47,9 +47,14 @@ export class KernelLine {
   /** What the kernel sends without being asked. */
   onPush: ((message: unknown) => void) | undefined;
 
+  /**
+   * @param reachBusy another way to a kernel that has not even told of itself yet: a page
+   * that was loaded again hears nothing over its own connection while a cell runs.
+   */
   constructor(
     private readonly view: unknown,
-    private readonly findKernel: () => KernelLike | undefined
+    private readonly findKernel: () => KernelLike | undefined,
+    private readonly reachBusy?: (id: string) => Promise<KernelLike & { close(): void }>
   ) {}
 
   /** Whether there is a kernel now. */
@@ -65,15 +70,22 @@ export class KernelLine {
     );
   }
 
+  /** Whether the kernel reads what it is sent while a cell runs. */
+  async answersWhileBusy(): Promise<boolean> {
+    const kernel = this.findKernel();
+    return kernel !== undefined && ((await this.reach(kernel)).supportsSubshells ?? false);
+  }
+
   /** Ask the kernel; fails with a sentence for people. */
-  async ask(question: Question): Promise<Answer> {
+  async ask(question: Question, patience = PATIENCE): Promise<Answer> {
     const comm = await this.connect();
     const id = (this.count += 1);
     return new Promise<Answer>((resolve, reject) => {
-      const timer = window.setTimeout(() => {
+      const busy = () => {
         this.waiting.delete(id);
         reject(new Error('The kernel is busy and does not answer. Try again when the cell has ended.'));
-      }, PATIENCE);
+      };
+      const timer = Number.isFinite(patience) ? window.setTimeout(busy, patience) : 0;
       this.waiting.set(id, { resolve, reject, timer });
       this.settle(comm.send({ id, question }));
     });
@@ -82,8 +94,12 @@ export class KernelLine {
   dispose(): void {
     this.fail('This view was closed.');
     this.comm?.dispose?.();
-    this.comm = undefined;
-    this.opening = undefined;
+    this.comm = this.opening = undefined;
+    void this.detour?.then(
+      kernel => kernel.close(),
+      () => undefined
+    );
+    this.detour = undefined;
   }
 
   private connect(): Promise<CommLike> {
@@ -99,11 +115,21 @@ export class KernelLine {
     return this.opening;
   }
 
+  /** The kernel as JupyterLab has it, or over a socket of our own where it is too busy to be had. */
+  private async reach(kernel: KernelLike): Promise<KernelLike> {
+    const told = await Promise.race([kernel.info?.then(() => true), after(SUBSHELL)]);
+    if (told || !this.reachBusy || !kernel.id) {
+      return kernel;
+    }
+    this.detour ??= this.reachBusy(kernel.id);
+    return this.detour.catch(() => kernel);
+  }
+
   private async open(kernel: KernelLike): Promise<CommLike> {
-    const comm = kernel.createComm(TARGET);
+    const reached = await this.reach(kernel);
+    const comm = reached.createComm(TARGET);
     this.comm = comm;
-    await Promise.race([kernel.info, after(SUBSHELL)]);
-    if (kernel.supportsSubshells && comm.subshellStarted) {
+    if (reached.supportsSubshells && comm.subshellStarted) {
       await Promise.race([comm.subshellStarted, after(SUBSHELL)]);
     }
     comm.onMsg = (message: Message) => this.heard(message);
@@ -154,6 +180,7 @@ export class KernelLine {
 
   private comm: CommLike | undefined;
   private kernel: KernelLike | undefined;
+  private detour: Promise<KernelLike & { close(): void }> | undefined;
   private opening: Promise<CommLike> | undefined;
   private count = 0;
   private readonly waiting = new Map<number, Waiting>();

@@ -1,14 +1,13 @@
-/** The anywidget face: the same views in every notebook that shows widgets. */
+/** The anywidget face: the live panel in every notebook that shows widgets. */
 
+import { panelView } from './ui/panel';
 import { mergePoints } from './ui/series';
+import { viewOr } from './ui/text';
 import type { PanelPayload, PointsMessage, View } from './ui/types';
-import { createView } from './ui/view';
 
 /** The part of an anywidget model that is used here. */
 interface Model {
   get(name: string): unknown;
-  set(name: string, value: unknown): void;
-  save_changes(): void;
   on(event: string, callback: (...args: never[]) => void): void;
   off(event: string, callback: (...args: never[]) => void): void;
 }
@@ -51,13 +50,9 @@ function show(model: Model, state: State, el: HTMLElement): () => void {
       state.views.delete(view);
       view.destroy();
     }
-    view = createView(state.payload, {
-      live: true,
-      onSelect(ids) {
-        model.set('selected', ids);
-        model.save_changes();
-      }
-    });
+    view = viewOr(state.payload, kind =>
+      kind === 'panel' ? panelView(state.payload as PanelPayload, { live: true }) : undefined
+    );
     state.views.add(view);
     el.append(view.element);
   };

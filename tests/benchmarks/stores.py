@@ -20,6 +20,8 @@ class SampleRun:
     """A run as both libraries get it: 10 params, 5 metrics of one point, 6 tags."""
 
     number: int
+    param_count: int = 10
+    metric_count: int = 5
 
     @property
     def run_id(self) -> str:
@@ -34,12 +36,12 @@ class SampleRun:
     @property
     def params(self) -> dict[str, str]:
         """Its params."""
-        return {f"param_{index:02}": str((self.number * (index + 3)) % 97) for index in range(10)}
+        return {f"param_{index:02}": str((self.number * (index + 3)) % 97) for index in range(self.param_count)}
 
     @property
     def metrics(self) -> dict[str, float]:
         """Its metrics."""
-        return {f"metric_{index:02}": (self.number * (index + 7) % 1009) / 1009 for index in range(5)}
+        return {f"metric_{index:02}": (self.number * (index + 7) % 1009) / 1009 for index in range(self.metric_count)}
 
     @property
     def tags(self) -> dict[str, str]:
@@ -87,8 +89,9 @@ def _sample(count: int) -> Iterator[SampleRun]:
     return (SampleRun(number) for number in range(count))
 
 
-def fill_ours(path: Path, experiment_id: str, count: int) -> None:
+def fill_ours(path: Path, experiment_id: str, count: int, *, params: int = 10, metrics: int = 5) -> None:
     """Insert runs into a store of tracknb that nobody has open."""
+    sample = [SampleRun(number, params, metrics) for number in range(count)]
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     put = _Inserter(connection).insert
@@ -108,7 +111,7 @@ def fill_ours(path: Path, experiment_id: str, count: int) -> None:
                 "lifecycle_stage": "active",
                 "artifact_uri": f"artifacts/{run.run_id}",
             }
-            for run in _sample(count)
+            for run in sample
         ),
     )
     for table in ("params", "tags"):
@@ -116,12 +119,12 @@ def fill_ours(path: Path, experiment_id: str, count: int) -> None:
             table,
             (
                 {"run": first + run.number, "key": key, "value": value}
-                for run in _sample(count)
+                for run in sample
                 for key, value in sorted(getattr(run, table).items())
             ),
         )
     connection.executemany(
-        "INSERT OR IGNORE INTO metric_keys (name) VALUES (?)", [(key,) for key in SampleRun(0).metrics]
+        "INSERT OR IGNORE INTO metric_keys (name) VALUES (?)", [(key,) for key in SampleRun(0, params, metrics).metrics]
     )
     keys = dict(connection.execute("SELECT name, id FROM metric_keys").fetchall())
     put(
@@ -135,7 +138,7 @@ def fill_ours(path: Path, experiment_id: str, count: int) -> None:
                 "elapsed": 0,
                 "value": value,
             }
-            for run in _sample(count)
+            for run in sample
             for key, value in run.metrics.items()
         ),
     )
@@ -154,7 +157,7 @@ def fill_ours(path: Path, experiment_id: str, count: int) -> None:
                 "max": value,
                 "max_step": 0,
             }
-            for run in _sample(count)
+            for run in sample
             for key, value in run.metrics.items()
         ),
     )

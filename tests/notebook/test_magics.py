@@ -312,7 +312,7 @@ def test_track_shows_the_runs_and_says_what_it_does_not_know(shell, monkeypatch)
     table = shell.run_line_magic("track", "runs nyc-taxi")
 
     assert "one" in table.text()
-    assert [run.info.run_name for run in shell.run_line_magic("track", "").runs] == ["one"]
+    assert [run.info.run_name for run in shell.run_line_magic("track", "").runs.runs] == ["one"]
     with pytest.raises(InvalidValue, match="Did you mean 'runs'"):
         shell.run_line_magic("track", "rums")
 
@@ -397,3 +397,22 @@ def test_a_failure_of_tracking_warns_once_and_leaves_the_cell_alone(shell, store
             assert isinstance(outcome.error_in_exec, ZeroDivisionError)
             store_path.with_name("runs.db.away").rename(store_path)
     assert len([item for item in caught if "could not track" in str(item.message)]) == 1
+
+
+def test_alerts_of_a_cell_stand_in_its_panel(shell, capsys):
+    shell.run_cell("import tracknb")
+    shell.run_cell(
+        "%%track_run --plateau 2 --overtime 3h\n"
+        "for step, loss in enumerate([1.0, 2.0, 3.0, float('nan')]):\n"
+        "    tracknb.log_metric('loss', loss, step=step)"
+    )
+
+    shown = capsys.readouterr().out
+    assert "alert: loss is NaN at step 3\nalert: loss has not got better for 3 steps\n" in shown
+
+
+def test_a_length_of_time_that_cannot_be_read_runs_nothing(shell, capsys):
+    shell.run_cell("%%track_run --overtime soon\nran = True")
+
+    assert "like '30d', '12h' or '1d12h30m', not 'soon'" in capsys.readouterr().out
+    assert "ran" not in shell.user_ns

@@ -10,8 +10,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 import tracknb
+from tracknb.entities import ExperimentUse
 from tracknb.errors import AlreadyExists, InvalidValue, NotFound, ParamChanged
 
 pytestmark = pytest.mark.usefixtures("any_store")
@@ -164,6 +166,44 @@ def test_an_experiment_is_made_once():
     assert tracknb.get_experiment("0").name == "Default"
     with pytest.raises(NotFound):
         tracknb.get_experiment("999")
+
+
+def test_the_use_of_experiments_is_counted_in_one_statement_without_deleted_runs():
+    client = tracknb.MlflowClient()
+    taxi, empty, mnist = (client.create_experiment(name) for name in ("taxi", "empty", "mnist"))
+    for number, (experiment, user) in enumerate([(taxi, "ada"), (taxi, "bob"), (mnist, "bob"), (taxi, "ada")]):
+        run = client.create_run(experiment, start_time=1_000 + number, tags={"mlflow.user": user})
+        client.set_terminated(run.info.run_id)
+    client.delete_run(run.info.run_id)
+    statements = []
+
+    def note(connection, cursor, statement, *_):
+        statements.append(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        use = client.experiment_use("ada")
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+
+    assert use == {taxi: ExperimentUse(2, 1, 1_001), mnist: ExperimentUse(1, 0, 1_002)}
+    assert sum("runs" in statement for statement in statements) == 1
+    assert client.experiment_use("bob", [mnist, empty]) == {mnist: ExperimentUse(1, 1, 1_002)}
+    assert client.experiment_use("bob", []) == {}
+
+
+def test_tags_of_an_experiment_change_together_or_not_at_all():
+    client = tracknb.MlflowClient()
+    taxi = client.create_experiment("taxi", tags={"owner": "ada", "team": "x"})
+
+    changed = client.change_experiment_tags(taxi, {"owner": "bob", "lifecycle": "experimental"}, ["team", "unknown"])
+
+    assert changed.tags == {"owner": "bob", "lifecycle": "experimental"}
+    with pytest.raises(InvalidValue):
+        client.change_experiment_tags(taxi, {"owner": "eve", "": "x"}, ["lifecycle"])
+    assert client.get_experiment(taxi).tags == changed.tags
+    with pytest.raises(NotFound):
+        client.change_experiment_tags("999", {"owner": "eve"})
 
 
 def test_threads_race_for_an_experiment_and_find_one():

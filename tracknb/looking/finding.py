@@ -31,7 +31,6 @@ _NAMED = 50
 class Found:
     """The runs that were asked for, and the words that say what was asked."""
 
-    client: TrackingClient
     runs: list[Run]
     experiments: dict[str, str]
     title: str
@@ -105,7 +104,6 @@ def find(
     if not (query or tags or eval_sets or owners or starred):
         matched = total
     return Found(
-        client=client,
         runs=runs,
         experiments=places,
         title=", ".join(places.values()) if wanted or len(places) == 1 else "all experiments",
@@ -286,15 +284,6 @@ def _all_runs(client: TrackingClient, places: Iterable[str], page: int = _PAGE) 
         token = found.token
         if token is None:
             return
-
-
-def last_runs(client: TrackingClient, experiments: Iterable[Experiment]) -> dict[str, int]:
-    """Return when the newest run of each experiment started; one without runs is left out."""
-    newest = {}
-    for item in experiments:
-        for run in client.search_runs([item.experiment_id], max_results=1):
-            newest[item.experiment_id] = run.info.start_time
-    return newest
 
 
 def as_list(value: str | Sequence[str] | None) -> list[str]:

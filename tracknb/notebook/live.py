@@ -1,29 +1,38 @@
 """The panel under a tracked cell: there at once, growing while the cell runs, static at the end.
 
 A thread draws it, because the kernel's own messages wait for the running cell. It shows
-the static form first, then the widget, then pushes what is new about five times a
-second. When the cell ends the output becomes the static three-layer form, so a saved
-notebook never holds a widget.
+what is there at once. A page with our extension then joins over a line of its own and is
+pushed what is new, about five times a second; where nobody joins, a widget is shown and
+pushed the same. A page that is loaded again while the cell runs joins again. When the cell
+ends the output becomes the static three-layer form, so a saved notebook never holds a
+widget for long.
 """
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
 from IPython.core.interactiveshell import InteractiveShell
 
-from tracknb import names
+from tracknb import active, names
+from tracknb.errors import TracknbError
 from tracknb.live import LiveRun
-from tracknb.notebook import widgets
+from tracknb.notebook import line, widgets
+from tracknb.notebook.line import Page
 from tracknb.view.base import MIME
 from tracknb.view.panel import Panel, new_points, run_facts
 
 PUSH_SECONDS: Final = 0.2
 # A cell that ends at once is shown once, in its final form.
 _GRACE_SECONDS: Final = 0.15
+# A page with our extension joins before that; elsewhere the half second that a widget's import
+# costs is paid then.
+_WIDGET_SECONDS: Final = 1.0
 _WIDGET_MIME: Final = "application/vnd.jupyter.widget-view+json"
 
 
@@ -43,12 +52,18 @@ class LivePanel:
         self._runs = runs
         self._display_id = names.new_id()
         self._publisher: Any = shell.display_pub
+        # One for what is shown, one for what was sent: a page may join while the thread draws.
         self._lock = threading.Lock()
+        self._sending = threading.Lock()
         self._is_over = False
         self._shown = False
+        self._view_id = names.new_id()
+        self._pages: list[Page] = []
         self._widget: Any = None
+        self._widget_is_due = 0.0
         self._bundle: dict[str, Any] = {}
-        self._sent: dict[tuple[str, str], tuple[int, int]] = {}
+        # By run and metric: how often old points were dropped, the points sent, the points logged.
+        self._sent: dict[tuple[str, str], tuple[int, int, int]] = {}
         self._versions: dict[str, int] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -80,15 +95,38 @@ class LivePanel:
             if getattr(self._shell, "kernel", None) is None:
                 print(panel.text())
             else:
-                self._show(panel._repr_mimebundle_(), is_final=True)
+                bundle = panel._repr_mimebundle_()
+                self._show(bundle, is_final=True)
+                self._tell_the_end(bundle)
         if self._widget is not None:
             self._widget.close()
             self._widget = None
+
+    def join(self, page: Page) -> dict[str, Any] | None:
+        """Return the panel so far, and push to the page what comes from now on."""
+        with self._sending:
+            if self._is_over:
+                return None
+            runs = [run.frozen() for run in self._runs()]
+            # Who watches already gets all that the newcomer is given: from here on both are the same.
+            self._push(runs)
+            self._pages.append(page)
+            return {"live": True, "payload": Panel.of(runs, now_ms=names.now_ms()).payload()}
+
+    def _tell_the_end(self, bundle: dict[str, Any]) -> None:
+        """Tell pages that were loaded again: the closing update does not reach them."""
+        line.withdraw(self._view_id, bundle)
+        with self._sending:
+            pages, self._pages = self._pages, []
+        for page in pages:
+            if page.is_open:
+                page.push({"type": "over"})
 
     def _work(self) -> None:
         try:
             self._stop.wait(_GRACE_SECONDS)
             while not self._stop.is_set():
+                self._check_alerts()
                 runs = self._runs()
                 if runs:
                     self._draw(runs)
@@ -97,45 +135,63 @@ class LivePanel:
             # The panel is a convenience: the static form still comes at the end.
             return
 
+    def _check_alerts(self) -> None:
+        """Tag the runs with what their alerts say; a store that refuses does not stop the panel."""
+        with contextlib.suppress(TracknbError):
+            active.check_alerts()
+
     def _draw(self, runs: list[LiveRun]) -> None:
-        if self._widget is None:
-            panel = Panel.of(runs, now_ms=names.now_ms())
-            bundle = panel._repr_mimebundle_()
-            if not self._shown:
-                # Importing the widget takes half a second: something is there meanwhile.
-                self._show({key: value for key, value in bundle.items() if key != MIME})
-            self._remember(runs)
-            self._widget = widgets.make_widget(panel.payload())
-            view = {"version_major": 2, "version_minor": 1, "model_id": self._widget.model_id}
-            self._bundle = {_WIDGET_MIME: view, "text/html": bundle["text/html"], "text/plain": bundle["text/plain"]}
-            self._show(self._bundle)
-            return
+        if not self._bundle:
+            panel = Panel.of([run.frozen() for run in runs], now_ms=names.now_ms())
+            line.offer(self._view_id, self)
+            self._bundle = panel._repr_mimebundle_()
+            self._bundle[MIME] |= {"live": True, "view": self._view_id}
+            self._widget_is_due = time.monotonic() + _WIDGET_SECONDS
         if not self._shown:
             self._show(self._bundle)
-        news = [self._news_of(run) for run in runs if self._versions.get(run.run_id) != run.version]
-        if news:
-            self._widget.send({"type": "points", "now": names.now_ms(), "runs": news})
+            return
+        with self._sending:
+            self._push([run.frozen() for run in runs if self._versions.get(run.run_id) != run.version])
+            is_watched = bool(self._pages)
+        if not is_watched and self._widget is None and time.monotonic() > self._widget_is_due:
+            self._show_widget()
 
-    def _remember(self, runs: list[LiveRun]) -> None:
-        """Note how far the widget's first payload goes."""
-        for run in runs:
-            self._versions[run.run_id] = run.version
-            for key, series in list(run.series.items()):
-                self._sent[run.run_id, key] = (series.generation, len(series.x))
+    def _show_widget(self) -> None:
+        """Show a widget beside the rest: where our extension is not, or cannot reach a kernel that is busy."""
+        with self._sending:
+            runs = [run.frozen() for run in self._runs()]
+            self._push(runs)
+            widget = widgets.make_widget(Panel.of(runs, now_ms=names.now_ms()).payload())
+            self._widget = widget
+        view = {"version_major": 2, "version_minor": 1, "model_id": widget.model_id}
+        self._bundle = {**self._bundle, _WIDGET_MIME: view}
+        self._show(self._bundle)
+
+    def _push(self, runs: list[LiveRun]) -> None:
+        """Send what is new in these copies to all who watch, and note how far that goes."""
+        news = [self._news_of(run) for run in runs]
+        if not news:
+            return
+        message = {"type": "points", "now": names.now_ms(), "runs": news}
+        self._pages = [page for page in self._pages if page.is_open]
+        for page in self._pages:
+            page.push(message)
+        if self._widget is not None:
+            self._widget.send(message)
 
     def _news_of(self, run: LiveRun) -> dict[str, Any]:
         self._versions[run.run_id] = run.version
         append = []
-        for key, series in list(run.series.items()):
-            generation, start = self._sent.get((run.run_id, key), (series.generation, 0))
+        for key, series in run.series.items():
+            generation, start, count = self._sent.get((run.run_id, key), (series.generation, 0, 0))
+            if count == series.count:
+                continue
             if generation != series.generation:
                 # Old points were dropped here too: where the new ones begin is a guess
                 # that loses none, and the static form at the end draws all.
                 start = len(series.x) // 2
-            news = new_points(series, start)
-            # Counted after the copy: a point that came in between is the next round's.
-            self._sent[run.run_id, key] = (series.generation, start + len(news["x"]))
-            append.append(news)
+            append.append(new_points(series, start))
+            self._sent[run.run_id, key] = (series.generation, len(series.x), series.count)
         return {**run_facts(run), "append": append}
 
     def _is_live(self) -> bool:

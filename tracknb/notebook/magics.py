@@ -16,6 +16,7 @@ import click
 
 from tracknb.entities import EVALUATION_SET_TAGS
 from tracknb.errors import InvalidValue
+from tracknb.validation import as_duration_ms
 
 LINE: Final = "%%track_run"
 # What the line becomes. The name is found in the user's namespace, so that nothing has to be
@@ -39,6 +40,8 @@ class CellOptions:
     store: str | None
     durable: bool
     system_metrics: bool
+    plateau: int | None
+    overtime_ms: int | None
     display: bool
 
 
@@ -105,6 +108,13 @@ def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str
     return pairs
 
 
+def _duration(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+    try:
+        return None if text is None else as_duration_ms(text)
+    except InvalidValue as problem:
+        raise click.BadParameter(str(problem), context, parameter) from None
+
+
 @click.command(context_settings={"allow_interspersed_args": False})
 @click.option("--experiment", metavar="NAME", help="Where the run goes; a new name makes the experiment.")
 @click.option("--name", metavar="NAME", help="The run's name; '{model} lr={lr}' is filled in by params.")
@@ -118,6 +128,10 @@ def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str
 @click.option("--store", metavar="URI", help="The store of this cell's runs, such as runs.db.")
 @click.option("--durable", is_flag=True, help="Let every call reach the disk before it returns.")
 @click.option("--system-metrics", is_flag=True, help="Log how busy this machine is; needs psutil.")
+@click.option(
+    "--plateau", type=click.IntRange(min=1), metavar="STEPS", help="Alert after so many without a better value."
+)
+@click.option("--overtime", callback=_duration, metavar="TIME", help="Alert when the run takes longer, such as 2h.")
 @click.option("--no-display", "display", is_flag=True, default=True, flag_value=False, help="Show no panel.")
 def _command(
     experiment: str | None,
@@ -132,20 +146,35 @@ def _command(
     store: str | None,
     durable: bool,
     system_metrics: bool,
+    plateau: int | None,
+    overtime: int | None,
     display: bool,
 ) -> CellOptions:
     """Run the cell as one tracked run, with a live panel under it."""
     if eval_set is not None:
         tags = {**tags, EVALUATION_SET_TAGS[0]: eval_set}
     return CellOptions(
-        experiment, name, tags, params, note, nested, parent, resume, store, durable, system_metrics, display
+        experiment=experiment,
+        name=name,
+        tags=tags,
+        params=params,
+        note=note,
+        nested=nested,
+        parent=parent,
+        resume=resume,
+        store=store,
+        durable=durable,
+        system_metrics=system_metrics,
+        plateau=plateau,
+        overtime_ms=overtime,
+        display=display,
     )
 
 
 def track(line: str) -> Any:
     """Look at what was tracked: ``%track runs``, ``%track trend``, ``%track show last``.
 
-    ``%track`` alone shows the run table; ``df = %track df metrics.rmse < 5`` is a DataFrame;
+    ``%track`` alone shows the dashboard; ``df = %track df metrics.rmse < 5`` is a DataFrame;
     ``%track VERB --help`` tells a verb's options.
     """
     from tracknb import verbs
@@ -164,6 +193,6 @@ def track_run_help(line: str, cell: str) -> None:
 
     Put ``%%track_run --experiment NAME`` on the first line of a cell. Options: --experiment,
     --name, --tag K=V, --param K=V, --eval-set, --note, --nested, --parent, --resume, --store,
-    --durable, --system-metrics, --no-display; ``%%track_run --help`` explains them.
+    --durable, --system-metrics, --plateau, --overtime, --no-display; ``%%track_run --help`` explains them.
     """
     raise InvalidValue(f"{LINE} must be the first line of its cell. The cell was not run.")

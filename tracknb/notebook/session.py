@@ -28,7 +28,7 @@ from tracknb.entities import (
     RunStatus,
 )
 from tracknb.errors import TracknbError
-from tracknb.notebook import magics, widgets
+from tracknb.notebook import line, magics
 from tracknb.validation import MAX_TAG_VALUE
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Session:
         manager.register_function(magics.track, "line", "track")
         manager.register_function(magics.track_run_help, "cell", "track_run")
         manager.register_function(self.open_run, "line", magics.OPENER_MAGIC)
-        widgets.listen(self.shell)
+        line.listen(self.shell)
 
     def unregister(self) -> None:
         """Take every hook and magic back."""
@@ -73,7 +73,7 @@ class Session:
                 self.shell.events.unregister(name, callback)
         for kind, name in (("line", "track"), ("cell", "track_run"), ("line", magics.OPENER_MAGIC)):
             self.shell.magics_manager.magics[kind].pop(name, None)
-        widgets.stop_listening(self.shell)
+        line.stop_listening(self.shell)
 
     # -- the life of a cell -----------------------------------------------------------
 
@@ -113,9 +113,9 @@ class Session:
         if panel is not None:
             self._guarded(panel.finish)
 
-    def open_run(self, line: str) -> None:
+    def open_run(self, written: str) -> None:
         """Open the run of a ``%%track_run`` cell."""
-        options = magics.parse_line(line)
+        options = magics.parse_line(written)
         if options is None:
             return
         self._is_silent_run = self._depth == 0
@@ -133,6 +133,8 @@ class Session:
             store=options.store,
             durable=options.durable,
             system_metrics=options.system_metrics or None,
+            plateau=options.plateau,
+            overtime_ms=options.overtime_ms,
         )
 
     def _show_panel(self) -> None:

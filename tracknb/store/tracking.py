@@ -31,6 +31,7 @@ from tracknb.entities import (
     RUN_NAME_TAG,
     DatasetInput,
     Experiment,
+    ExperimentUse,
     LifecycleStage,
     Metric,
     MetricSummary,
@@ -237,6 +238,20 @@ class TrackingStore:
         row = {"experiment": number, "key": key, "value": value}
         self._engine.write(lambda connection: upsert(connection, schema.experiment_tags, [row], "value"))
 
+    def change_experiment_tags(self, experiment_id: str, tags: Mapping[str, str], removed: Sequence[str]) -> None:
+        """Set some tags of an experiment and take others off, all or none; what is not there need not be taken off."""
+        self.get_experiment(experiment_id)
+        number, table = _experiment_number(experiment_id), schema.experiment_tags
+        rows = [{"experiment": number, "key": key, "value": value} for key, value in tags.items()]
+
+        def work(connection: sa.Connection) -> None:
+            if removed:
+                connection.execute(sa.delete(table).where(table.c.experiment == number, table.c.key.in_(removed)))
+            if rows:
+                upsert(connection, table, rows, "value")
+
+        self._engine.write(work)
+
     def set_experiment_stage(self, experiment_id: str, stage: LifecycleStage) -> None:
         """Delete an experiment softly, or take it back; its runs go and come with it."""
         found = self.get_experiment(experiment_id)
@@ -426,6 +441,24 @@ class TrackingStore:
             )
         )
         return self._engine.read(lambda connection: connection.execute(statement).scalar_one())
+
+    def experiment_use(self, user: str, experiment_ids: Sequence[str] | None = None) -> dict[str, ExperimentUse]:
+        """Return what the runs of each experiment come to, by its id; one without runs is left out.
+
+        Deleted runs do not count. It is one statement, however many experiments there are.
+        """
+        runs = schema.runs.c
+        condition = runs.lifecycle_stage == LifecycleStage.ACTIVE.value
+        if experiment_ids is not None:
+            condition = sa.and_(condition, _in_experiments(experiment_ids))
+        of_user = sa.func.sum(sa.case((runs.user_id == user, 1), else_=0))
+        statement = (
+            sa.select(runs.experiment, sa.func.count(), of_user, sa.func.max(runs.start_time))
+            .where(condition)
+            .group_by(runs.experiment)
+        )
+        rows = self._engine.read(lambda connection: connection.execute(statement).all())
+        return {str(number): ExperimentUse(count, int(own), newest) for number, count, own, newest in rows}
 
     def update_run(
         self,

@@ -6,16 +6,24 @@ script or style sheet, and our own type carries the data for the interactive for
 
 from __future__ import annotations
 
+import os
 import re
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from tracknb import names
 from tracknb.entities import evaluation_sets
-from tracknb.view.format import clipped
+from tracknb.errors import InvalidValue
+from tracknb.view import pictures, standalone
+from tracknb.view.format import clipped, one_line
+from tracknb.view.state import ViewState
+
+if TYPE_CHECKING:
+    import altair as alt
 
 MIME: Final = "application/vnd.tracknb.view+json"
 VERSION: Final = 1
@@ -30,6 +38,7 @@ SHORT_TEXT: Final = 250
 _UNSHOWABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 _CELL_LETTERS: Final = 200
 _LETTERS_AND_ROWS: Final = ((_CELL_LETTERS, HTML_ROWS), (60, HTML_ROWS), (60, 20), (30, 8))
+_PAGE_ENDINGS: Final = (".html", ".htm")
 _HIDDEN: Final = ("mlflow.", "tracknb.")
 # Views that somebody still holds, so that the one on the screen hears what is ticked in it.
 _views: weakref.WeakValueDictionary[str, View] = weakref.WeakValueDictionary()
@@ -45,6 +54,9 @@ class View(ABC):
     def __init__(self) -> None:
         self.view_id = names.new_id()
         self.selection: tuple[str, ...] = ()
+        # What the data may weigh; a page that stands alone may weigh more than an output.
+        self.payload_limit = PAYLOAD_LIMIT
+        self.opened: ViewState | None = None
         _views[self.view_id] = self
 
     @abstractmethod
@@ -60,7 +72,76 @@ class View(ABC):
         """Return the view's data, for strict JSON."""
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return {MIME: self.payload(), "text/html": self.html(), "text/plain": self.text()}
+        return self.bundle()
+
+    def bundle(self) -> dict[str, Any]:
+        """Return the three layers; where a copied line opened the view, with what was set in it."""
+        payload, html, text = self.payload(), self.html(), self.text()
+        if self.opened is not None:
+            payload["stateView"] = self.opened.view
+            payload["state"] = {key: sendable(value) for key, value in self.opened.parts.items()}
+            if self.opened.note:
+                note = one_line(self.opened.note)
+                payload["stateNote"] = sendable(note)
+                html, text = f"{html}<p>{safe(note)}</p>", f"{text}\n\n{note}"
+        return {MIME: payload, "text/html": html, "text/plain": text}
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Save the view and return its path: a page that works in any browser, or the picture of its chart.
+
+        The page (``.html``) needs no kernel and no network, and more fits into it than into an
+        output. Pictures (``.svg``, ``.png``, ``.pdf``) are what `to_altair` returns. An older
+        file of this name is replaced.
+
+        Raises
+        ------
+        InvalidValue
+            The name ends otherwise, the view has no chart, the folder is not there, or nobody
+            may write there.
+        MissingExtra
+            A picture needs ``pip install "tracknb[export]"``.
+
+        Examples
+        --------
+        >>> import tracknb
+        >>> _ = tracknb.set_experiment("nyc-taxi")
+        >>> with tracknb.start_run(run_name="linear"):
+        ...     tracknb.log_metric("rmse", 5.1)
+        >>> tracknb.runs_table().save("runs.html").name
+        'runs.html'
+        """
+        ending = Path(path).suffix.lower()
+        if ending in pictures.ENDINGS:
+            return standalone.write(path, pictures.drawn(self.to_altair(), ending))
+        if ending not in _PAGE_ENDINGS:
+            known = ", ".join((_PAGE_ENDINGS[0], *pictures.ENDINGS))
+            raise InvalidValue(f"'{Path(path).name}' must end in one of {known}: a page, or the picture of a chart.")
+        usual, self.payload_limit = self.payload_limit, max(self.payload_limit, standalone.PAYLOAD_LIMIT)
+        try:
+            layers = self.bundle()
+        finally:
+            self.payload_limit = usual
+        title = safe(clipped(one_line(self.title_text()), 120))
+        payload = {"text": layers["text/plain"], **layers[MIME]}
+        page = standalone.page_of(payload, html=layers["text/html"], title=title)
+        return standalone.write(path, page.encode())
+
+    def to_altair(self) -> alt.TopLevelMixin:
+        """Return the view's chart for Altair, to restyle or to export.
+
+        Raises
+        ------
+        InvalidValue
+            This view has no chart.
+        """
+        raise InvalidValue(
+            f"{type(self).__name__} has no chart. Trends, comparisons and runs have one, and tracknb.chart() draws "
+            "the curves of any runs."
+        )
+
+    def title_text(self) -> str:
+        """Return what a saved page is called."""
+        return self.text().partition("\n")[0] or "tracknb"
 
     def __repr__(self) -> str:
         return self.text()
@@ -108,12 +189,14 @@ def html_table(
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def bounded_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[bool], total: int) -> str:
+def bounded_table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[bool], total: int, limit: int = HTML_LIMIT
+) -> str:
     """Return a table that an output can carry: shorter texts, then fewer rows; it says how many of ``total`` miss."""
     table, shown = "", 0
     for letters, count in _LETTERS_AND_ROWS:
         table, shown = html_table(head, rows[:count], right=right, letters=letters), min(count, len(rows))
-        if len(table) <= HTML_LIMIT:
+        if len(table) <= limit:
             break
     return table + (f"<p>and {total - shown:,} more</p>" if shown < total else "")
 

@@ -80,6 +80,22 @@ def duration(milliseconds: int | None) -> str:
     return f"{whole // large} {word} {rest} {rest_word}" if rest else f"{whole // large} {word}"
 
 
+def size(count: int) -> str:
+    """Return a number of bytes in the unit that fits.
+
+    Examples
+    --------
+    >>> [size(x) for x in (0, 999, 1_500, 2_000_000, 12_300_000_000)]
+    ['0 B', '999 B', '1.5 kB', '2 MB', '12.3 GB']
+    """
+    if count < 1_000:
+        return f"{count} B"
+    for unit, factor in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):
+        if count < 999.95 * factor or unit == "GB":
+            break
+    return f"{count / factor:.1f}".removesuffix(".0") + f" {unit}"
+
+
 def moment(timestamp_ms: int | None) -> str:
     """Return a time in the local zone, to the second."""
     if timestamp_ms is None:

@@ -8,9 +8,9 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from tracknb.entities import NOTE_TAG, evaluation_sets
+from tracknb.entities import NOTE_TAG, alerts_of, evaluation_sets
 from tracknb.live import LiveRun, LiveSeries
 from tracknb.view import format as fmt
 from tracknb.view.base import (
@@ -27,8 +27,11 @@ from tracknb.view.base import (
     shortened,
     shown_tags,
 )
-from tracknb.view.chart import PALETTE, Curve, abscissa, color_index, image, small_multiples, thin
+from tracknb.view.chart import PALETTE, Curve, abscissa, color_index, curves_altair, image, small_multiples, thin
 from tracknb.view.chart import Panel as ChartPanel
+
+if TYPE_CHECKING:
+    import altair as alt
 
 # All curves of one output together; a point weighs some 40 bytes in JSON.
 _POINTS: Final = 1_000
@@ -41,8 +44,8 @@ _ROWS: Final = 50
 _LINE_LETTERS: Final = 500
 _HTML_LETTERS: Final = 2_000
 _COLUMNS_OF_MANY: Final = 8
-_METRIC_HEAD: Final = ("metric", "last", "step", "min", "max", "points")
-_METRIC_RIGHT: Final = (False, True, True, True, True, True)
+METRIC_HEAD: Final = ("metric", "last", "step", "min", "max", "points")
+METRIC_RIGHT: Final = (False, True, True, True, True, True)
 _PART: Final = re.compile(
     r"^(?:train|training|val|valid|validation|test|eval)[_/ .-]|[_/ .-](?:train|val|valid|test|eval)$"
 )
@@ -78,6 +81,7 @@ class Panel(View):
             lines.append(f"{fmt.moment(run.start_time)}, took {self._elapsed(run)}")
         if run.error:
             lines.append(run.error)
+        lines += [f"alert: {text}" for text in alerts_of(run.tags)]
         lines += [f"changed: {key} {old} → {new}" for key, old, new in run.changed]
         if run.params:
             lines.append("params: " + ", ".join(f"{key}={value}" for key, value in run.params.items()))
@@ -91,7 +95,7 @@ class Panel(View):
         return "\n".join(lines)
 
     def _metric_columns(self, run: LiveRun) -> str:
-        return fmt.columns(_METRIC_HEAD, _metric_rows(run), right=_METRIC_RIGHT)
+        return fmt.columns(METRIC_HEAD, metric_rows(_metrics(run)), right=METRIC_RIGHT)
 
     def _text_of_many(self, *, times: bool) -> str:
         head, rows, right = self._columns_of_many(times=times)
@@ -115,8 +119,8 @@ class Panel(View):
     def _columns_of_many(self, *, times: bool) -> tuple[list[str], list[list[str]], list[bool]]:
         """Return heads, rows and which columns hold numbers, one row a run; none that is empty throughout."""
         metrics, params = (keys[:_COLUMNS_OF_MANY] for keys in self._keys_of_many())
-        head = ["status", "run", "duration", "evaluation set", "tags", *metrics, *params, "changed", "error"]
-        right = [False] * 5 + [True] * len(metrics) + [False] * (len(params) + 2)
+        head = ["status", "run", "duration", "evaluation set", "tags", *metrics, *params, "changed", "alerts", "error"]
+        right = [False] * 5 + [True] * len(metrics) + [False] * (len(params) + 3)
         rows = [
             [
                 fmt.status(run.status),
@@ -127,6 +131,7 @@ class Panel(View):
                 *(_last(run.series.get(key)) for key in metrics),
                 *(run.params.get(key, "") for key in params),
                 ", ".join(f"{key} {old} → {new}" for key, old, new in run.changed),
+                ", ".join(alerts_of(run.tags)),
                 run.error or "",
             ]
             for run in self.runs
@@ -150,6 +155,7 @@ class Panel(View):
         ]
         if run.error:
             parts.append(_paragraph(run.error))
+        parts += [_paragraph(f"Alert: {text}") for text in alerts_of(run.tags)[:_ROWS]]
         parts += [_paragraph(f"changed: {key} {old} → {new}", _LINE_LETTERS) for key, old, new in run.changed[:_ROWS]]
         facts = [
             ("evaluation set", set_texts(run.tags)),
@@ -165,8 +171,8 @@ class Panel(View):
     def _html_metrics(self, run: LiveRun) -> str:
         if not run.series:
             return ""
-        rows = _metric_rows(run)
-        return bounded_table(_METRIC_HEAD, rows, right=_METRIC_RIGHT, total=len(rows))
+        rows = metric_rows(_metrics(run))
+        return bounded_table(METRIC_HEAD, rows, right=METRIC_RIGHT, total=len(rows))
 
     def _html_of_many(self) -> str:
         head, rows, right = self._columns_of_many(times=True)
@@ -175,21 +181,18 @@ class Panel(View):
         return f"<p><b>{safe(fmt.clipped(self._headline(), _HTML_LETTERS))}</b></p>{table}{left_out}"
 
     def _picture(self) -> str:
-        charts: dict[str, list[Curve]] = {}
         several = len(self.runs) > 1
         looks = _looks(self.runs)
-        for run, look in zip(self.runs, looks, strict=True):
-            for place, (key, series) in enumerate(_metrics(run)):
-                x, y, _ = _curve(series)
-                if len(x) < 2:
-                    continue
-                # One run: a colour per metric, and train_loss and val_loss share axes. Several:
-                # each run has its look, so a chart holds one metric, or nobody could tell.
-                if several:
-                    curve = replace(look, x=abscissa(x), y=y)
-                else:
-                    curve = Curve(key, place, abscissa(x), y, dash=place // len(PALETTE))
-                charts.setdefault(key if several else _PART.sub("", key), []).append(curve)
+        charts: dict[str, list[Curve]] = {}
+        if several:
+            # Each run has its look, so a chart holds one metric, or nobody could tell.
+            for run, look in zip(self.runs, looks, strict=True):
+                for key, series in _metrics(run):
+                    x, y, _ = _curve(series)
+                    if len(x) > 1:
+                        charts.setdefault(key, []).append(replace(look, x=abscissa(x), y=y))
+        else:
+            charts = family_charts(_metrics(self.runs[0]))
         panels = [
             ChartPanel(key if several else ", ".join(curve.name for curve in curves), curves)
             for key, curves in sorted(charts.items())[:_PICTURES]
@@ -203,6 +206,18 @@ class Panel(View):
 
     def _elapsed(self, run: LiveRun) -> str:
         return fmt.duration((run.end_time or self._now_ms) - run.start_time)
+
+    def to_altair(self) -> alt.Chart | alt.FacetChart:
+        """Return the curves as an Altair chart, to restyle or to export; thinned where they are long."""
+        shared = Counter(run.name for run in self.runs)
+        return curves_altair(
+            {
+                run.name if shared[run.name] == 1 else f"{run.name} {run.run_id[:6]}": {
+                    key: _curve(series)[:2] for key, series in _metrics(run)
+                }
+                for run in self.runs
+            }
+        )
 
     def payload(self) -> dict[str, Any]:
         """Return the runs' data, curves thinned to what a screen can show.
@@ -251,8 +266,7 @@ class Panel(View):
                 {
                     **run_facts(run, letters=letters, keys=keys),
                     "series": [
-                        {**series_facts(series), **_points(*_thinned(_curve(series), limit))}
-                        for _, series in _metrics(run)[:keys]
+                        {**series_facts(series), **thinned_points(series, limit)} for _, series in _metrics(run)[:keys]
                     ],
                 }
                 for run in runs
@@ -280,6 +294,7 @@ def run_facts(run: LiveRun, *, letters: int | None = None, keys: int | None = No
         "progress": None
         if progress is None
         else {"n": progress.n, "total": progress.total, "label": sendable(progress.label)},
+        "alerts": [shortened(text, letters) for text in alerts_of(run.tags)[:keys]],
         "changed": [[shortened(text, letters) for text in change] for change in run.changed[:keys]],
     }
 
@@ -308,10 +323,11 @@ def new_points(series: LiveSeries, start: int) -> dict[str, Any]:
     return {**series_facts(series), **_points(x[start:], y[start:], t[start:])}
 
 
-def _thinned(curve: tuple[list[int], list[float], list[int]], limit: int) -> tuple[list[int], list[float], list[int]]:
-    x, y, t = curve
+def thinned_points(series: LiveSeries, limit: int) -> dict[str, Any]:
+    """Return at most ``limit`` points of a metric that keep the shape of its curve."""
+    x, y, t = _curve(series)
     kept = thin(x, y, limit)
-    return [x[index] for index in kept], [y[index] for index in kept], [t[index] for index in kept]
+    return _points([x[index] for index in kept], [y[index] for index in kept], [t[index] for index in kept])
 
 
 def _points(x: list[int], y: list[float], t: list[int]) -> dict[str, Any]:
@@ -330,11 +346,23 @@ def _curve(series: LiveSeries) -> tuple[list[int], list[float], list[int]]:
     return x[:count], y[:count], t[:count]
 
 
-def _metric_rows(run: LiveRun) -> list[list[str]]:
+def metric_rows(metrics: Sequence[tuple[str, LiveSeries]]) -> list[list[str]]:
+    """Return a row a metric, under ``METRIC_HEAD``."""
     return [
         [key, fmt.number(s.last), str(s.last_step), fmt.number(s.min), fmt.number(s.max), str(s.count)]
-        for key, s in _metrics(run)
+        for key, s in metrics
     ]
+
+
+def family_charts(metrics: Sequence[tuple[str, LiveSeries]]) -> dict[str, list[Curve]]:
+    """Return the curves of one run by chart: a colour per metric, and train_loss and val_loss share axes."""
+    charts: dict[str, list[Curve]] = {}
+    for place, (key, series) in enumerate(metrics):
+        x, y, _ = _curve(series)
+        if len(x) > 1:
+            curve = Curve(key, place, abscissa(x), y, dash=place // len(PALETTE))
+            charts.setdefault(_PART.sub("", key), []).append(curve)
+    return charts
 
 
 def _is_long(runs: Sequence[LiveRun], letters: int) -> bool:

@@ -15,6 +15,7 @@ from typing import Final
 VIEWS: Final = ("experiments", "experiment", "runs", "trend", "compare", "run")
 PARTS: Final = (
     "e",
+    "all",
     "q",
     "text",
     "tags",
@@ -88,12 +89,27 @@ def read_state(text: str) -> ViewState:
         key, sign, value = piece.partition("=")
         key = key.strip(_SPACE)
         if sign and key in PARTS:
-            parts[key] = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value)
+            parts[key] = _unescaped(value)
         elif key:
             unknown.append(key)
     words = ", ".join(f"'{word[:40]}'" for word in unknown[:5]) + (" ..." if len(unknown) > 5 else "")
     note = f"Not known to this tracknb and passed over: {words}." if unknown else ""
     return ViewState(name if name in VIEWS else None, parts, note)
+
+
+def separated(part: str) -> list[str]:
+    """Return the values of a part that holds several; the front end's ``joined`` wrote them.
+
+    Examples
+    --------
+    >>> separated("a%2Cb,100%25")
+    ['a,b', '100%']
+    """
+    return [_unescaped(value) for value in part.split(",")] if part else []
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -30,7 +30,6 @@ from tracknb.entities import (
 from tracknb.view import format as fmt
 from tracknb.view.base import (
     HTML_ROWS,
-    PAYLOAD_LIMIT,
     SHORT_TEXT,
     VERSION,
     View,
@@ -153,9 +152,9 @@ class RunsView(View):
         """
         if len(self.runs) <= 2 * _SAMPLE:
             payload = self._payload_of(len(self.runs), None, None, system=True)
-            if len(json.dumps(payload)) <= PAYLOAD_LIMIT:
+            if len(json.dumps(payload)) <= self.payload_limit:
                 return payload
-        limit = PAYLOAD_LIMIT - len(json.dumps(self._sparks)) if self._sparks else PAYLOAD_LIMIT
+        limit = self.payload_limit - (len(json.dumps(self._sparks)) if self._sparks else 0)
         count = len(self.runs)
         letters = keys = None
         if count > 2 * _SAMPLE:
@@ -166,9 +165,9 @@ class RunsView(View):
             weight = len(json.dumps(self._data_of(sample, letters, None))) / _SAMPLE
             count = max(1, min(count, int(2 * limit / weight)))
         payload = self._payload_of(count, letters, keys)
-        while (weight := len(json.dumps(payload))) > PAYLOAD_LIMIT:
+        while (weight := len(json.dumps(payload))) > self.payload_limit:
             # Weight grows about with the number of runs; a little less than the share fits.
-            share = PAYLOAD_LIMIT / weight * 0.95
+            share = self.payload_limit / weight * 0.95
             if letters is None:
                 letters = SHORT_TEXT
             elif keys == 0 or not self.runs:
@@ -273,7 +272,7 @@ class RunsView(View):
         """Return some of the runs for a page that holds typed arrays: words as JSON, numbers as bytes.
 
         The three buffers, little-endian and without gaps, hold a column after the other: as
-        Float64 ``start``, ``end``, ``metrics``, ``system`` (0 where missing); as Int32 the codes
+        Float64 ``start``, ``end``, ``metrics``, ``system`` (NaN where missing); as Int32 the codes
         of ``texts``, then ``color``, ``attempt`` (-1 where missing), ``tags``, ``evalSets``,
         ``params`` (-1 where missing); as bytes 1 or 0, whether a number is there, in the order
         of the first.
@@ -310,7 +309,7 @@ class RunsView(View):
             **self.goals.payload(metrics),
             "marks": {"star": star_tag(self._user), "pin": pin_tag(self._user), "archived": ARCHIVED_TAG},
         }
-        values = array("d", (0.0 if value is None else value for column in numbers for value in column))
+        values = array("d", (math.nan if value is None else value for column in numbers for value in column))
         there = bytes(value is not None for column in numbers for value in column)
         whole = array("i", chain.from_iterable(codes))
         if sys.byteorder == "big":

@@ -103,6 +103,26 @@ export function uniqueId(): string {
   return `tnb-${Date.now().toString(36)}-${counter}`;
 }
 
+/** Put a text on the clipboard, and say so on the button for a moment. */
+export async function copyText(text: string, element: HTMLButtonElement): Promise<void> {
+  const before = element.title;
+  let words = 'Copied';
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // No right to write there, or a page without https.
+    words = 'Not copied: the browser does not allow it';
+  }
+  element.title = words;
+  element.setAttribute('aria-label', words);
+  element.classList.add('tnb-done');
+  setTimeout(() => {
+    element.title = before;
+    element.setAttribute('aria-label', before);
+    element.classList.remove('tnb-done');
+  }, 1500);
+}
+
 /** The line of an empty state, which can be copied. */
 export function copyLine(line: string): HTMLElement {
   const code = h('code', { class: 'tnb-code', tabindex: '0' }, line);

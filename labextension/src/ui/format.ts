@@ -41,6 +41,16 @@ export function fullNumber(value: number | undefined): string {
   return value === undefined ? '' : String(value);
 }
 
+/** A number of bytes in the unit that fits: `999 B`, `1.5 kB`, `12.3 GB`. */
+export function formatSize(count: number): string {
+  if (count < 1000) {
+    return `${count} B`;
+  }
+  const units: [string, number][] = [['kB', 1e3], ['MB', 1e6], ['GB', 1e9]];
+  const [word, factor] = units.find(([name, size]) => count < 999.95 * size || name === 'GB')!;
+  return `${(count / factor).toFixed(1).replace(/\.0$/, '')} ${word}`;
+}
+
 /** A span of milliseconds: `0.8 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
 export function formatDuration(ms: number | undefined): string {
   if (ms === undefined || !Number.isFinite(ms)) {
@@ -115,6 +125,11 @@ export function formatTime(time: number | undefined): string {
     `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())} ` +
     `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`
   );
+}
+
+/** `1 row`, `1,200 rows`. */
+export function countOf(count: number, noun: string): string {
+  return `${String(count).replace(/\B(?=(\d{3})+$)/g, ',')} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** `12 of 480 runs`, or `480 runs` when nothing is hidden. */

@@ -4,7 +4,7 @@ import { button, h } from './dom';
 import { makeRoot } from './theme';
 import type { Host, Payload, Target, View } from './types';
 
-const HEADLINES: Record<Target['page'], string> = { run: 'Run', runs: 'Runs', trend: 'Trend', compare: 'Compare' };
+const HEADLINES: Record<Target['page'], string> = { run: 'Run', runs: 'Runs', experiment: 'Experiment', trend: 'Trend', compare: 'Compare' };
 
 /** The question that asks the kernel for a page. */
 export function questionOf(target: Target): { ask: string; [key: string]: unknown } {

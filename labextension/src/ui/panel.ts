@@ -118,6 +118,10 @@ class FamilyChart {
   private shape = '';
   private members: Member[] = [];
   private stop: () => void;
+  /** What is to be drawn once the chart is in sight: fifty charts that nobody sees would cost a frame. */
+  private due: (() => void) | undefined;
+  private isSeen = true;
+  private readonly sight: IntersectionObserver | undefined;
 
   constructor(
     private readonly root: HTMLElement,
@@ -128,12 +132,33 @@ class FamilyChart {
     this.host.setAttribute('aria-label', `Curve of ${family}`);
     this.element.append(h('h4', { title: family }, family), this.host, this.legend);
     this.stop = followWidth(this.host, width => this.plot?.setSize({ width, height: HEIGHT }));
+    if (typeof IntersectionObserver !== 'undefined') {
+      this.sight = new IntersectionObserver(entries => {
+        this.isSeen = entries[entries.length - 1].isIntersecting;
+        this.drawDue();
+      });
+      this.sight.observe(this.element);
+    }
   }
 
   update(members: Member[], several: boolean): void {
     this.members = members;
-    const shape = JSON.stringify([several, members.map(member => [member.run.id, member.key, member.run.color])]);
-    const data = align(members.map(member => curveOf(member.series))) as uPlot.AlignedData;
+    this.due = () => this.draw(several);
+    this.drawDue();
+    this.showLast();
+  }
+
+  private drawDue(): void {
+    if (this.due && (this.isSeen || !this.plot)) {
+      const draw = this.due;
+      this.due = undefined;
+      draw();
+    }
+  }
+
+  private draw(several: boolean): void {
+    const shape = JSON.stringify([several, this.members.map(member => [member.run.id, member.key, member.run.color])]);
+    const data = align(this.members.map(member => curveOf(member.series))) as uPlot.AlignedData;
     if (shape !== this.shape) {
       this.shape = shape;
       this.build(data, several);
@@ -214,6 +239,7 @@ class FamilyChart {
 
   destroy(): void {
     this.stop();
+    this.sight?.disconnect();
     this.plot?.destroy();
     this.element.remove();
   }
@@ -235,10 +261,11 @@ export function panelView(payload: PanelPayload, options: PanelOptions = {}): Vi
   const tileBox = h('div', { class: 'tnb-tiles' });
   const chips = h('div', { class: 'tnb-chips' });
   const changes = h('div', { class: 'tnb-quiet' });
+  const alerts = h('div', { class: 'tnb-alert', role: 'status' });
   const errors = h('div', { class: 'tnb-error', role: 'alert' });
   const note = h('div', { class: 'tnb-quiet' }, payload.note ?? '');
   const waiting = h('div', { class: 'tnb-quiet' });
-  root.element.append(lineBox, waiting, chartBox, tileBox, chips, changes, errors, note);
+  root.element.append(lineBox, alerts, waiting, chartBox, tileBox, chips, changes, errors, note);
 
   const now = () => (live ? Math.max(Date.now() + offset, offset ? 0 : payload.now) : payload.now);
 
@@ -343,6 +370,10 @@ export function panelView(payload: PanelPayload, options: PanelOptions = {}): Vi
     setText(
       changes,
       changed.length ? `Changed: ${changed.map(([name, old, next]) => `${name} ${side(old)} → ${side(next)}`).join(', ')}` : ''
+    );
+    setText(
+      alerts,
+      runs.flatMap(run => (run.alerts ?? []).map(text => (several ? `${run.name}: ${text}` : text))).join('\n')
     );
     setText(errors, runs.filter(run => run.error).map(run => (several ? `${run.name}: ${run.error}` : run.error)).join('\n'));
     errors.style.whiteSpace = 'pre-wrap';

@@ -49,3 +49,28 @@ it('aligns curves of different steps', () => {
     [0, 1, 2], [1, undefined, 2], [undefined, 3, 4]
   ]);
 });
+
+it('adds to a curve that grew, and makes it anew where points came out of order or were dropped', () => {
+  const loss = series('loss', [0, 1], [3, 2]);
+  const first = curveOf(loss);
+  loss.x.push(2, 2);
+  loss.y.push(1, 'NaN');
+  expect(curveOf(loss)).toBe(first);
+  expect(first).toEqual({ x: [0, 1, 2], y: [3, 2, null] });
+
+  loss.x.push(1);
+  loss.y.push(9);
+  expect(curveOf(loss)).toEqual({ x: [0, 1, 2], y: [3, 9, null] });
+
+  loss.x.splice(0, 5, 0, 4);
+  loss.y.splice(0, 5, 3, 8);
+  expect(curveOf(loss)).toEqual({ x: [0, 4], y: [3, 8] });
+});
+
+it('counts the points of a metric that was logged without steps, also while it grows', () => {
+  const loss = series('loss', [0], [5]);
+  expect(curveOf(loss)).toEqual({ x: [0], y: [5] });
+  loss.x.push(0, 0);
+  loss.y.push(6, 7);
+  expect(curveOf(loss)).toEqual({ x: [0, 1, 2], y: [5, 6, 7] });
+});

@@ -1,7 +1,7 @@
 /** Merging live points and arranging curves for drawing. No DOM. */
 
 import { toNumber } from './format';
-import type { PanelRun, PointsMessage, SeriesJson } from './types';
+import type { JsonNumber, PanelRun, PointsMessage, SeriesJson } from './types';
 
 /** Longer series are halved: a curve is a few hundred pixels wide. */
 const LIMIT = 8000;
@@ -83,34 +83,82 @@ export interface Curve {
   y: (number | null)[];
 }
 
-/** The points to draw: by step, or by index when all steps are equal; infinities leave a gap. */
+interface Made {
+  curve: Curve;
+  /** How many points of the series are in it, and the step of the last of them. */
+  taken: number;
+  last: number;
+  /** All steps are equal: the points are counted instead. */
+  flat: boolean;
+}
+
+const made = new WeakMap<SeriesJson, Made>();
+
+/**
+ * The points to draw: by step, or by index when all steps are equal; infinities leave a gap.
+ * A curve that grew is only added to, so that a long one costs no more than its new points.
+ */
 export function curveOf(series: SeriesJson): Curve {
-  const first = series.x[0];
-  const flat = series.x.length > 1 && series.x.every(step => step === first);
-  const points = series.x.map((step, i): [number, number | null] => {
-    const value = toNumber(series.y[i]);
-    return [flat ? i : step, value !== undefined && Number.isFinite(value) ? value : null];
-  });
-  // Steps may come in any order; a chart needs them rising. The sort is stable.
-  if (points.some((point, i) => i > 0 && point[0] < points[i - 1][0])) {
-    points.sort((a, b) => a[0] - b[0]);
-  }
-  // Of several values for one step the last one counts.
-  const x: number[] = [];
-  const y: (number | null)[] = [];
-  for (const [step, value] of points) {
-    if (x.length && x[x.length - 1] === step) {
-      y[y.length - 1] = value;
-    } else {
-      x.push(step);
-      y.push(value);
+  const known = made.get(series);
+  const { x: steps, y: values } = series;
+  if (known && !known.flat && known.taken > 1 && known.taken <= steps.length && steps[known.taken - 1] === known.last) {
+    let i = known.taken;
+    while (i < steps.length && steps[i] >= known.last) {
+      put(known.curve, steps[i], values[i]);
+      known.last = steps[i];
+      i += 1;
+    }
+    known.taken = i;
+    if (i === steps.length) {
+      return known.curve;
     }
   }
-  return { x, y };
+  const curve = wholeCurve(series);
+  const flat = isFlat(steps);
+  const isRising = !flat && curve.x[curve.x.length - 1] === steps[steps.length - 1];
+  if (isRising) {
+    made.set(series, { curve, taken: steps.length, last: steps[steps.length - 1], flat });
+  } else {
+    made.delete(series);
+  }
+  return curve;
+}
+
+const isFlat = (steps: number[]): boolean => steps.length > 1 && steps.every(step => step === steps[0]);
+
+/** Of several values for one step the last one counts. */
+function put(curve: Curve, step: number, value: JsonNumber): void {
+  const number = toNumber(value);
+  const drawn = number !== undefined && Number.isFinite(number) ? number : null;
+  const end = curve.x.length - 1;
+  if (end >= 0 && curve.x[end] === step) {
+    curve.y[end] = drawn;
+  } else {
+    curve.x.push(step);
+    curve.y.push(drawn);
+  }
+}
+
+function wholeCurve(series: SeriesJson): Curve {
+  const flat = isFlat(series.x);
+  const order = series.x.map((_, i) => i);
+  // Steps may come in any order; a chart needs them rising. The sort is stable.
+  if (!flat && series.x.some((step, i) => i > 0 && step < series.x[i - 1])) {
+    order.sort((a, b) => series.x[a] - series.x[b]);
+  }
+  const curve: Curve = { x: [], y: [] };
+  for (const i of order) {
+    put(curve, flat ? i : series.x[i], series.y[i]);
+  }
+  return curve;
 }
 
 /** Curves on one x axis, as the chart wants them; `undefined` where a curve has no point. */
 export function align(curves: Curve[]): [number[], ...(number | null | undefined)[][]] {
+  const [first, ...others] = curves;
+  if (first && others.every(curve => isSame(curve.x, first.x))) {
+    return [first.x, ...curves.map(curve => curve.y)];
+  }
   const all = [...new Set(curves.flatMap(curve => curve.x))].sort((a, b) => a - b);
   const place = new Map(all.map((x, i) => [x, i]));
   const columns = curves.map(curve => {
@@ -122,3 +170,5 @@ export function align(curves: Curve[]): [number[], ...(number | null | undefined
   });
   return [all, ...columns];
 }
+
+const isSame = (a: number[], b: number[]): boolean => a === b || (a.length === b.length && a.every((x, i) => x === b[i]));

@@ -16,6 +16,7 @@ export type ViewName = (typeof VIEWS)[number];
 /** The parts that some view knows; Python has the same list. */
 export const PARTS: Readonly<Record<string, string>> = {
   e: 'the experiment',
+  all: '1: runs of all experiments',
   q: 'the query',
   text: 'the words searched for',
   tags: 'tag chips, as key=value joined by commas',
@@ -100,9 +101,10 @@ export function readState(text: string): Read {
   return { view: known ? (name as ViewName) : null, parts, note };
 }
 
-/** The line that opens a view again. */
-export function viewLine(view: ViewName, parts: ViewState): string {
-  const verb = view === 'runs' || view === 'trend' || view === 'experiments' ? ` ${view}` : '';
+/** The line that opens a view again: alone, or as the dashboard's tab. */
+export function viewLine(view: ViewName, parts: ViewState, inDashboard = false): string {
+  const isVerb = view === 'runs' || view === 'trend' || view === 'experiments';
+  const verb = isVerb && !inDashboard ? ` ${view}` : '';
   return `%track${verb} --view '${writeState(view, parts)}'`;
 }
 

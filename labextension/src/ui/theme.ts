@@ -118,7 +118,8 @@ const CSS = `
 .tracknb-view .tnb-progress { width: 96px; height: 4px; background: var(--tnb-line); flex: none; }
 .tracknb-view .tnb-progress div { height: 100%; background: var(--tnb-busy); }
 .tracknb-view .tnb-error { color: var(--tnb-bad); overflow-wrap: anywhere; max-height: 60px; overflow-y: auto; }
-.tracknb-view .tnb-error:empty, .tracknb-view .tnb-quiet:empty, .tracknb-view .tnb-chips:empty, .tracknb-view .tnb-tiles:empty, .tracknb-view .tnb-charts:empty { display: none; }
+.tracknb-view .tnb-alert { white-space: pre-wrap; overflow-wrap: anywhere; max-height: 60px; overflow-y: auto; border-left: 3px solid var(--tnb-bad); padding-left: 8px; }
+.tracknb-view .tnb-alert:empty, .tracknb-view .tnb-error:empty, .tracknb-view .tnb-quiet:empty, .tracknb-view .tnb-chips:empty, .tracknb-view .tnb-tiles:empty, .tracknb-view .tnb-charts:empty { display: none; }
 .tracknb-view pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .tracknb-view [hidden] { display: none !important; }
 .tracknb-view .tnb-sr { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
@@ -142,6 +143,8 @@ export function makeRoot(onTheme: () => void = () => undefined, css = ''): { ele
   const element = document.createElement('div');
   element.className = 'tracknb-view';
   element.setAttribute('data-lm-suppress-shortcuts', 'true');
+  // Notebook shortcuts are bound to `:focus`, which fits the focused control before its ancestors are asked.
+  element.addEventListener('focusin', event => (event.target as Element).setAttribute('data-lm-suppress-shortcuts', 'true'));
   // The styles travel with the view, so that it looks the same inside a shadow root.
   const style = document.createElement('style');
   style.textContent = UPLOT_CSS + CSS + css;

@@ -58,6 +58,9 @@ interface Common {
   version: number;
   view: string;
   text?: string;
+  /** What a copied line set, and what of it nobody knew. */
+  state?: ViewState;
+  stateNote?: string;
 }
 
 export interface RunsPayload extends Common, Goals {
@@ -118,6 +121,8 @@ export interface PanelRunBase {
   error: string | null;
   progress: { n: number; total: number | null; label: string } | null;
   changed: [string, string, string][];
+  /** Sentences on what somebody would want to be told: a metric that is NaN, one that no longer gets better. */
+  alerts?: string[];
 }
 
 export interface PanelRun extends PanelRunBase {
@@ -131,13 +136,161 @@ export interface PanelPayload extends Common {
   runs: PanelRun[];
 }
 
+/** A fact of every run, as codes into a dictionary; -1 where a run lacks it. */
+export interface CodedFact {
+  section: string;
+  key: string;
+  dict: string[];
+  codes: number[];
+}
+
+export interface ComparePayload extends Common {
+  kind: 'compare';
+  title: string;
+  now: number;
+  note: string;
+  /** What makes the runs hard to compare. */
+  warnings: string[];
+  onlyDifferences: boolean;
+  /** The runs' names, told apart where two share one. */
+  labels: string[];
+  data: RunData;
+  directions?: Record<string, 'lower' | 'higher'>;
+  units?: Record<string, string>;
+  primary?: string | null;
+  facts: CodedFact[];
+  code: { dict: string[]; codes: number[] };
+  /** By metric; `run` is a row of `data`. */
+  curves: { key: string; runs: (SeriesJson & { run: number })[] }[];
+}
+
+export interface FileJson {
+  path: string;
+  dir: boolean;
+  size: number | null;
+}
+
+export interface FilesJson {
+  location: string;
+  /** All files of the run, folders above what lies in them; `null` where nobody has looked. */
+  entries: FileJson[] | null;
+  /** There are more than `entries`. */
+  cut: boolean;
+  problem: string;
+}
+
+export interface RelativeJson {
+  id: string;
+  name: string;
+  status: string;
+  color: number;
+}
+
+export interface PageRun {
+  id: string;
+  name: string;
+  experiment: string;
+  experimentId: string;
+  status: string;
+  lifecycle: string;
+  user: string;
+  start: number | null;
+  end: number | null;
+  color: number;
+  attempt: number | null;
+  source: { name: string; type: string; cell: string; count: string };
+  env: { python: string; platform: string };
+  git: { commit: string; branch: string; remote: string; dirty: boolean };
+  error: string;
+  traceback: string;
+  description: string;
+  evalSets: string[];
+  tags: Pair[];
+  systemTags: Pair[];
+  params: Pair[];
+  series: SeriesJson[];
+  code: string;
+  inputs: { name: string; digest: string; context: string; source: string; type: string }[];
+  files: FilesJson;
+  parent: RelativeJson | null;
+  children: RelativeJson[];
+  moreChildren: boolean;
+}
+
+export interface RunPagePayload extends Common {
+  kind: 'run';
+  now: number;
+  note: string;
+  /** Curves have fewer points, or texts fewer letters, than the store has. */
+  thinned: boolean;
+  /** Made of a table's row: only what a row holds is known. */
+  partial?: boolean;
+  run: PageRun;
+}
+
 export interface PointsMessage {
   type: 'points';
   now: number;
   runs: (Partial<PanelRunBase> & { id: string; append?: SeriesJson[] })[];
 }
 
-export type Payload = RunsPayload | TrendPayload | PanelPayload;
+/** What the catalogue says of each experiment, column by column. */
+export interface ExperimentData {
+  id: string[];
+  name: string[];
+  runs: number[];
+  /** 1 where the person who looks has runs in it. */
+  mine: number[];
+  lastRun: (number | null)[];
+  created: (number | null)[];
+  /** After `locationBase`. */
+  location: string[];
+  tags: Record<string, string>[];
+}
+
+interface CatalogueFields extends Common {
+  now: number;
+  total: number;
+  /** The tag that is the star of who looks. */
+  star: string;
+  user: string;
+  note: string;
+  locationBase: string;
+  data: ExperimentData;
+}
+
+export interface ExperimentsPayload extends CatalogueFields {
+  kind: 'experiments';
+}
+
+/** One experiment: the catalogue of it alone, and its runs. */
+export interface ExperimentPayload extends CatalogueFields {
+  kind: 'experiment';
+  stage: string;
+  runs: RunsPayload | null;
+}
+
+export interface DashboardPayload extends Common {
+  kind: 'dashboard';
+  catalogue: ExperimentsPayload;
+  /** The experiment whose runs are in `runs`. */
+  experiment: string | null;
+  runs: RunsPayload | null;
+  /** Pages of the newest runs by run id, and runs of other experiments by name: for where no kernel answers. */
+  pages: Record<string, Payload>;
+  others: Record<string, RunsPayload>;
+  stateView?: string;
+}
+
+export type Payload =
+  | RunsPayload
+  | TrendPayload
+  | PanelPayload
+  | ComparePayload
+  | RunPagePayload
+  | ExperimentsPayload
+  | ExperimentPayload
+  | DashboardPayload;
 
 /** What a view asks of the kernel; `ask` names the question. */
 export interface Question {
@@ -155,6 +308,7 @@ export interface Answer {
 export type Target =
   | { page: 'run'; id: string }
   | { page: 'runs'; experiment: string | null }
+  | { page: 'experiment'; id: string }
   | { page: 'trend'; experiment: string | null; metric?: string }
   | { page: 'compare'; ids: string[] };
 
@@ -166,6 +320,8 @@ export interface Host {
   onSelect?(ids: string[]): void;
   /** Ask the kernel; fails with a sentence for people. Missing where there is no kernel. */
   ask?(question: Question): Promise<Answer>;
+  /** Whether a kernel would hear a question now; without it, `ask` is taken for a yes. */
+  isThere?(): boolean;
   /** Show another page; `known` is what the saved output knows of it, for when no kernel answers. */
   open?(target: Target, known?: Payload): void;
   /** A kernel may still send points. */

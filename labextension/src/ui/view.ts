@@ -1,44 +1,51 @@
 /** A payload to the view that it asks for. */
 
+import { compareView } from './compare';
+import { dashboardView } from './dashboard';
 import { h } from './dom';
+import { experimentsView, experimentView } from './experiments';
+import { pageView } from './page';
 import { withPages } from './pages';
 import { panelView } from './panel';
 import { runsView } from './runs';
-import { makeRoot } from './theme';
+import { viewOr } from './text';
 import { trendView } from './trend';
-import { VERSION, type Host, type Payload, type View } from './types';
-
-/** The text form: for payloads that a newer tracknb has written, or that are damaged. */
-function textView(text: string): View {
-  const root = makeRoot();
-  root.element.append(h('pre', {}, text));
-  return { element: root.element, destroy: root.destroy };
-}
+import type { Host, Payload, View } from './types';
 
 /** A payload to the view that it asks for; pages that it opens lie on top of it. */
 export function createView(payload: unknown, host: Host = {}): View {
-  return host.open ? makeView(payload, host) : withPages(host, own => makeView(payload, own), makeView);
+  const { state, stateNote } = (payload ?? {}) as Partial<Payload>;
+  // Only the first view is opened by a copied line; a page on top of it opens as it always does.
+  const make = (own: Host) => makeView(payload, { ...own, state: state ?? host.state });
+  const view = host.open ? make(host) : withPages({ ...host, state: undefined }, make, makeView);
+  if (typeof stateNote === 'string') {
+    const root = view.element.closest('.tracknb-view') ?? view.element.querySelector('.tracknb-view');
+    root?.append(h('div', { class: 'tnb-quiet', role: 'note' }, stateNote));
+  }
+  return view;
 }
 
 function makeView(payload: unknown, host: Host): View {
-  const fields = (payload ?? {}) as Partial<Payload>;
-  const text = typeof fields.text === 'string' ? fields.text : '';
-  if (typeof fields.version !== 'number' || fields.version > VERSION) {
-    return textView(text || 'A newer tracknb has written this output. Update tracknb to see it.');
-  }
-  try {
-    switch (fields.kind) {
+  return viewOr(payload, kind => {
+    switch (kind) {
       case 'runs':
         return runsView(payload as never, host);
       case 'trend':
         return trendView(payload as never, host);
+      case 'compare':
+        return compareView(payload as never, host);
+      case 'experiments':
+        return experimentsView(payload as never, host);
+      case 'experiment':
+        return experimentView(payload as never, host, makeView);
+      case 'dashboard':
+        return dashboardView(payload as never, host, makeView);
       case 'panel':
         return panelView(payload as never, { live: host.live });
+      case 'run':
+        return pageView(payload as never, host);
       default:
-        return textView(text || 'This tracknb does not know this kind of output.');
+        return undefined;
     }
-  } catch (error) {
-    console.error('tracknb: this output could not be drawn', error);
-    return textView(text || 'This output could not be drawn.');
-  }
+  });
 }

@@ -1,0 +1,262 @@
+"""A real JupyterLab or Notebook 7 and a real Chromium, driven as a person would.
+
+Tests, screenshots and benchmarks share it, so it knows nothing of pytest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+import nbformat
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, sync_playwright
+
+App = Literal["lab", "notebook"]
+Theme = Literal["light", "dark"]
+# The command of each application, and where a notebook's page is.
+_MODULES: Final[dict[App, str]] = {"lab": "jupyterlab", "notebook": "notebook"}
+_CLASSES: Final[dict[App, str]] = {"lab": "LabApp", "notebook": "JupyterNotebookApp"}
+_THEMES: Final[dict[Theme, str]] = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+_CHROMIUM: Final = ("chromium", "chromium-browser", "google-chrome")
+_FLAGS: Final = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-quic",
+]
+
+
+class NoChromium(Exception):
+    """There is no browser to drive."""
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start Chromium.
+
+    Raises
+    ------
+    NoChromium
+        None is installed; the message says how to.
+    """
+    path = next((found for name in _CHROMIUM if (found := shutil.which(name))), None)
+    if path is None:
+        raise NoChromium("These tests need Chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=_FLAGS)
+        yield browser
+        browser.close()
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running JupyterLab or Notebook 7: its address and the folder that it serves."""
+
+    url: str
+    folder: Path
+    app: App = "lab"
+
+    def write(self, name: str, cells: list[str]) -> str:
+        """Write a notebook with code cells, unexecuted, and return its name."""
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(source) for source in cells],
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+        )
+        nbformat.write(notebook, self.folder / name)
+        return name
+
+    def read(self, name: str) -> nbformat.NotebookNode:
+        """Return a notebook as it was saved."""
+        return nbformat.read(self.folder / name, as_version=4)
+
+    def address(self, name: str) -> str:
+        """Return the address of a notebook's page."""
+        if self.app == "notebook":
+            return f"{self.url}/notebooks/{name}"
+        return f"{self.url}/lab/workspaces/auto-{time.time_ns()}/tree/{name}?reset"
+
+
+@contextmanager
+def jupyter(
+    home: Path, app: App = "lab", *, python: str = sys.executable, environment: dict[str, str] | None = None
+) -> Iterator[Lab]:
+    """Start a server of its own, without the user's settings; ``home`` gets its folders."""
+    folder, settings = home / "files", home / "settings"
+    folder.mkdir(parents=True)
+    settings.mkdir()
+    # The dialog that asks for news, and what looks for updates, would hide the page.
+    overrides = {
+        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+        "@jupyter-notebook/notebook-extension:checkpoints": {"checkpointPollingInterval": 0},
+    }
+    (settings / "overrides.json").write_text(json.dumps(overrides))
+    port = _free_port()
+    own = {
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "IPYTHONDIR": str(home / "ipython"),
+    }
+    name = _CLASSES[app]
+    with (home / "server.log").open("w") as log:
+        server = subprocess.Popen(
+            [
+                python,
+                "-m",
+                _MODULES[app],
+                "--no-browser",
+                "--allow-root",
+                f"--ServerApp.port={port}",
+                "--ServerApp.ip=127.0.0.1",
+                "--IdentityProvider.token=",
+                f"--ServerApp.root_dir={folder}",
+                f"--{name}.app_settings_dir={settings}",
+                f"--{name}.expose_app_in_browser=True",
+            ],
+            cwd=folder,
+            env={**(os.environ if environment is None else environment), **own},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        url = f"http://127.0.0.1:{port}"
+        try:
+            wait_until(lambda: _answers(f"{url}/api/status"), 60, f"{_MODULES[app]} did not start: {home}/server.log")
+            yield Lab(url, folder, app)
+        finally:
+            server.terminate()
+            server.wait(timeout=20)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, problem: str) -> None:
+    """Wait for something that nothing tells of."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(problem)
+        time.sleep(0.1)
+
+
+class LabPage:
+    """A page of JupyterLab or Notebook 7, with what went wrong on it.
+
+    ``foreign`` are requests that left this machine, ``errors`` exceptions and dialogs,
+    ``complaints`` what was written to the console as an error.
+    """
+
+    def __init__(self, page: Page, lab: Lab) -> None:
+        self.page = page
+        self.lab = lab
+        self.foreign: list[str] = []
+        self.errors: list[str] = []
+        self.complaints: list[str] = []
+        page.on("request", self._watch)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("dialog", self._dialog)
+        page.on("console", self._heard)
+
+    def _watch(self, request: Request) -> None:
+        host = urlsplit(request.url).hostname
+        if request.url.startswith(("http", "ws")) and host not in ("127.0.0.1", "localhost"):
+            self.foreign.append(request.url)
+
+    def _dialog(self, dialog) -> None:
+        self.errors.append(f"a script opened a dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        # Jupyter itself asks for files that need not be there, and the browser says so.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.complaints.append(message.text)
+
+    def open(self, name: str) -> None:
+        self.page.goto(self.lab.address(name))
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        self.complaints.clear()
+        if self.lab.app == "lab":
+            # The file browser would take what little room a narrow window has.
+            self.page.evaluate("window.jupyterapp.shell.collapseLeft()")
+
+    def wait_for_kernel(self) -> None:
+        self.page.wait_for_function(
+            """() => { const session = window.jupyterapp?.shell.currentWidget?.sessionContext?.session;
+                       return session?.kernel?.status === 'idle'; }""",
+            timeout=60_000,
+        )
+
+    def command(self, name: str, **arguments: object) -> None:
+        """Let the application do one of its commands, without waiting for its end."""
+        self.page.evaluate("([name, given]) => { window.jupyterapp.commands.execute(name, given); }", [name, arguments])
+
+    def run_all(self) -> None:
+        """Start running every cell; does not wait for the end."""
+        self.wait_for_kernel()
+        self.page.locator(".jp-Notebook .jp-Cell").first.click()
+        self.page.get_by_role("menuitem", name="Run", exact=True).click()
+        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+    def run_cell(self, number: int) -> None:
+        """Start running one cell; does not wait for the end."""
+        prompt = self.cell(number).locator(".jp-InputPrompt").first
+        before = prompt.text_content()
+        # A key that comes before the notebook took the focus is lost: press again then.
+        for _ in range(10):
+            self.cell(number).locator(".jp-InputArea-editor .cm-content").click()
+            self.page.keyboard.press("Control+Enter")
+            self.page.wait_for_timeout(500)
+            if prompt.text_content() != before:
+                return
+        raise AssertionError(f"cell {number} did not start")
+
+    def show(self, theme: Theme) -> None:
+        """Switch the theme as the settings menu does."""
+        self.command("apputils:change-theme", theme=_THEMES[theme])
+        light = str(theme == "light").lower()
+        self.page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached", timeout=20_000)
+        # Views draw their charts again once the style sheet has followed.
+        self.page.wait_for_timeout(500)
+
+    def cell(self, number: int) -> Locator:
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(number)
+
+    def output(self, number: int) -> Locator:
+        return self.cell(number).locator(".jp-Cell-outputArea")
+
+    def is_busy(self, number: int) -> bool:
+        return "[*]" in (self.cell(number).locator(".jp-InputPrompt").first.text_content() or "")
+
+    def wait_until_done(self, number: int, seconds: float = 60) -> None:
+        prompt = self.cell(number).locator(".jp-InputPrompt").first
+        wait_until(
+            lambda: (prompt.text_content() or "").strip("[]: ").isdecimal(), seconds, f"cell {number} did not finish"
+        )
+
+    def save(self) -> None:
+        self.page.keyboard.press("Control+s")
+        self.page.wait_for_timeout(1_500)

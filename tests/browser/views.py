@@ -1,0 +1,61 @@
+"""Every view there is, as the cell that shows it: tests and screenshots go through this list.
+
+A new view is one line of `VIEWS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from playwright.sync_api import Locator
+
+from tests.browser.stores import EXPERIMENT
+
+# The newest run once more, as a cell that trains; its keys are made plain, because the API refuses hostile ones.
+_LIVE = f"""%%track_run --experiment live
+last = next(iter(tracknb.MlflowClient().search_runs(["{EXPERIMENT}"], max_results=1)), None)
+if last is not None:
+    tracknb.set_tag("mlflow.runName", last.info.run_name)
+    tracknb.log_params({{f"p{{i}}": value[:5000] for i, value in enumerate(last.data.params.values())}})
+    tracknb.set_tags({{f"t{{i}}": value[:5000] for i, value in enumerate(last.data.tags.values())}})
+for epoch in tracknb.track(range(20), label="epoch"):
+    tracknb.log_metrics({{"train_loss": 1 / (1 + epoch), "val_loss": 1.2 / (1 + epoch), "rmse": 9 / (3 + epoch)}})
+"""
+
+
+@dataclass(frozen=True)
+class View:
+    """A view: the cell that shows it, and what is done to see it; ``needs_runs`` where an empty store has none."""
+
+    name: str
+    cell: str
+    then: Callable[[Locator], None] | None = None
+    needs_runs: bool = False
+
+
+def first_cell(address: str) -> str:
+    """Return the cell that opens a store."""
+    return f"%load_ext tracknb\nimport tracknb\ntracknb.set_tracking_uri({address!r})\n" + (
+        f"_ = tracknb.set_experiment(experiment_id={EXPERIMENT!r})"
+    )
+
+
+def _open_columns(output: Locator) -> None:
+    output.get_by_role("button", name="Columns").first.click()
+
+
+def _open_run(output: Locator) -> None:
+    output.locator(".tnb-row .tnb-link").first.click()
+    output.get_by_role("button", name="Back").wait_for(timeout=20_000)
+
+
+VIEWS: Final = (
+    View("table", "%track runs"),
+    View("columns", "%track runs", _open_columns, needs_runs=True),
+    View("run from the table", "%track runs", _open_run, needs_runs=True),
+    View("trend", "%track trend --metric rmse", needs_runs=True),
+    View("run", "%track show last", needs_runs=True),
+    View("live", _LIVE),
+)

@@ -1,0 +1,150 @@
+"""The line between a page and its kernel, spoken by a client of a real kernel as JupyterLab does it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+from tracknb.view.base import MIME
+
+LOAD = "%load_ext tracknb\nimport os, time, tracknb"
+TRAIN = """%%track_run --experiment nyc-taxi --name curve
+step = 0
+while not os.path.exists("stop"):
+    tracknb.log_metric("loss", 1 / (1 + step), step=step)
+    step += 1
+    time.sleep(0.05)
+"""
+PATIENCE = 30
+
+
+class Page:
+    """An output on a screen: it opens a line to the kernel, over a subshell, and asks."""
+
+    def __init__(self, client, view):
+        self.client = client
+        created = self._send("control", "create_subshell_request", {})
+        reply = client.get_control_msg(timeout=PATIENCE)
+        assert reply["parent_header"]["msg_id"] == created
+        self.subshell = reply["content"]["subshell_id"]
+        self.comm = uuid.uuid4().hex
+        self.heard = []
+        self.tell("comm_open", {"target_name": "tracknb.view", "data": {"view": view}})
+
+    def _send(self, channel, kind, content, subshell=None):
+        message = self.client.session.msg(kind, content)
+        if subshell:
+            message["header"]["subshell_id"] = subshell
+        getattr(self.client, f"{channel}_channel").send(message)
+        return message["header"]["msg_id"]
+
+    def tell(self, kind, content):
+        self._send("shell", kind, {"comm_id": self.comm, **content}, self.subshell)
+
+    def ask(self, question):
+        """Put a question and return what the kernel says to it."""
+        number = uuid.uuid4().int % 10**6
+        self.tell("comm_msg", {"data": {"id": number, "question": question}})
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            told = self.next()
+            if told.get("id") == number:
+                return told
+        raise AssertionError(f"no answer to {question}")
+
+    def next(self):
+        """Return what comes next over this line."""
+        while True:
+            message = self.client.get_iopub_msg(timeout=PATIENCE)
+            if message["msg_type"] == "comm_msg" and message["content"]["comm_id"] == self.comm:
+                return message["content"]["data"]
+
+
+@pytest.fixture
+def kernel(store, tmp_path, monkeypatch):
+    """A client of a kernel with tracknb loaded."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    manager, client = start_new_kernel(kernel_name="python3", cwd=str(tmp_path))
+    client.execute_interactive(LOAD, timeout=PATIENCE)
+    yield client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def shown_payload(client):
+    """Return the payload of the next output with one."""
+    while True:
+        message = client.get_iopub_msg(timeout=PATIENCE)
+        data = message["content"].get("data", {})
+        if message["msg_type"] in ("display_data", "update_display_data") and MIME in data:
+            return data[MIME]
+
+
+def steps_of(message):
+    [run] = message["runs"]
+    return [step for series in run["append"] for step in series["x"]]
+
+
+def test_a_page_joins_a_running_cell_and_misses_no_point(kernel, tmp_path):
+    kernel.execute(TRAIN)
+    payload = shown_payload(kernel)
+    time.sleep(0.5)
+    page = Page(kernel, payload["view"])
+    joined = page.ask({"ask": "panel", "runs": []})["answer"]
+    steps = list(joined["payload"]["runs"][0]["series"][0]["x"])
+    for _ in range(4):
+        steps += steps_of(page.next()["push"])
+
+    assert payload["live"] is joined["live"] is True
+    assert steps == list(range(len(steps)))
+
+    (tmp_path / "stop").touch()
+    while (told := page.next())["push"]["type"] != "over":
+        steps += steps_of(told["push"])
+    final = page.ask({"ask": "panel", "runs": []})["answer"]["bundle"]
+    [series] = final[MIME]["runs"][0]["series"]
+    assert final[MIME]["runs"][0]["status"] == "FINISHED"
+    assert series["count"] >= len(steps)
+    assert "live" not in final[MIME]
+
+
+def test_a_panel_that_this_kernel_does_not_hold_comes_from_the_store(kernel):
+    kernel.execute_interactive(
+        "with tracknb.start_run(run_name='one') as run:\n    tracknb.log_metric('loss', 1)\nprint(run.info.run_id)",
+        timeout=PATIENCE,
+    )
+    [run_id] = ids_in_store(kernel)
+
+    told = Page(kernel, "unknown").ask({"ask": "panel", "runs": [run_id]})["answer"]["bundle"]
+
+    assert [run["name"] for run in told[MIME]["runs"]] == ["one"]
+
+
+def ids_in_store(client):
+    answers = []
+    client.execute_interactive(
+        "print(*tracknb.search_runs().run_id)",
+        timeout=PATIENCE,
+        output_hook=lambda message: answers.append(message["content"].get("text", "")),
+    )
+    return "".join(answers).split()
+
+
+@pytest.mark.parametrize(
+    ("question", "part"),
+    [
+        ({"ask": "nonsense"}, "Nobody here can answer 'nonsense'"),
+        ({"ask": "run"}, "needs a text as 'id'"),
+        ({"ask": "run", "id": "0" * 32}, "0" * 32),
+        ({"ask": ["run"]}, "Nobody here can answer"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_told_so_on_the_page(kernel, question, part):
+    page = Page(kernel, None)
+
+    assert part in page.ask(question)["error"]
+    # The line still works.
+    assert "error" in page.ask(question)

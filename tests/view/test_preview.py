@@ -1,0 +1,98 @@
+"""What a page is shown of a file."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tracknb.view.preview import preview_of
+
+
+def shown(path, data, size=None):
+    return preview_of(path, data, len(data) if size is None else size)
+
+
+def test_a_picture_travels_as_bytes():
+    found = shown("a/b.PNG", b"\x89PNG")
+    assert (found.content, found.data) == ({"kind": "image", "mime": "image/png"}, b"\x89PNG")
+
+
+def test_half_a_picture_is_none():
+    found = shown("a.png", b"\x89PNG", 5_000_000)
+    assert found.content["kind"] == "none"
+    assert "5,000,000 bytes" in found.content["note"]
+
+
+def test_text_is_cut_between_letters():
+    whole = "ä€" * 10
+    data = whole.encode()[:-1]
+    found = shown("notes.txt", data, 1_000)
+    assert found.content == {"kind": "text", "text": whole[:-1], "cut": True}
+
+
+@pytest.mark.parametrize("name", ["model.pkl", "x.bin", "noname"])
+def test_bytes_are_not_opened(name):
+    assert shown(name, b"\x80\x04\x95\x00\x00cos\nsystem").content["kind"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.csv", b"x,y\n1,2\n3,4\n"),
+        ("a.tsv", b"x\ty\n1\t2\n3\t4"),
+        ("a.csv", b"\xef\xbb\xbfx;y\r\n1;2\r\n\r\n3;4\r\n"),
+    ],
+)
+def test_separated_values_are_a_table(name, data):
+    content = shown(name, data).content
+    assert (content["head"], content["rows"], content["total"]) == (["x", "y"], [["1", "2"], ["3", "4"]], 2)
+
+
+def test_a_long_or_wide_table_shows_its_beginning():
+    line = ",".join(str(number) for number in range(500))
+    content = shown("a.csv", "\n".join([line] * 1_001).encode()).content
+    assert (len(content["head"]), len(content["rows"]), content["total"], content["columns"]) == (60, 100, 1_000, 500)
+    assert shown("a.csv", b"x\n1\n2", 10**9).content["total"] is None
+
+
+def test_json_is_set_out_and_a_logged_table_is_a_table():
+    assert (
+        shown("a.json", b'{"a":[1,2.50],"b":"\xc3\xa4"}').content["text"]
+        == '{\n  "a": [\n    1,\n    2.5\n  ],\n  "b": "ä"\n}'
+    )
+    table = shown("t.json", json.dumps({"columns": ["a", "b"], "data": [[1, None], [[2], "x"]]}).encode()).content
+    assert (table["kind"], table["rows"]) == ("table", [["1", ""], ["[2]", "x"]])
+    assert shown("a.json", b"{not json").content["kind"] == "text"
+    assert shown("a.json", b"[" * 100_000).content["kind"] == "text"
+
+
+def test_a_notebook_shows_its_cells():
+    notebook = {
+        "cells": [
+            {"cell_type": "markdown", "source": ["# A\n", "b"]},
+            {"cell_type": "code", "source": "1/0", "outputs": [
+                {"output_type": "stream", "text": ["hi\n"]},
+                {"output_type": "display_data", "data": {"text/html": "<b>x</b>", "text/plain": "x"}},
+                {"output_type": "error", "ename": "ZeroDivisionError", "evalue": "division by zero"},
+            ]},
+        ]
+    }  # fmt: skip
+    content = shown("n.ipynb", json.dumps(notebook).encode()).content
+    assert content["cells"] == [
+        {"type": "markdown", "source": "# A\nb", "output": ""},
+        {"type": "code", "source": "1/0", "output": "hi\nx\nZeroDivisionError: division by zero"},
+    ]
+    for strange in ({"cells": 3}, {"cells": [3]}, [], {"cells": [{"outputs": [3]}]}):
+        assert shown("n.ipynb", json.dumps(strange).encode()).content["kind"] == "text"
+
+
+def test_html_travels_as_text():
+    content = shown("r.html", b"<script>alert(1)</script>").content
+    assert content == {"kind": "html", "text": "<script>alert(1)</script>", "cut": False}
+
+
+def test_parquet_needs_pyarrow_and_says_so():
+    content = shown("a.parquet", b"PAR1....PAR1").content
+    assert content["kind"] == "none"
+    assert "pyarrow" in content["note"] or "cannot be read" in content["note"]

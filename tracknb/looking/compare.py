@@ -1,0 +1,89 @@
+"""Comparisons of runs that somebody named."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from tracknb import names
+from tracknb.client import TrackingClient
+from tracknb.entities import SYSTEM_METRICS, Run
+from tracknb.errors import InvalidValue
+from tracknb.live import LiveSeries
+from tracknb.looking.curves import run_ids
+from tracknb.looking.finding import named_run
+from tracknb.view.compare import Comparison
+from tracknb.view.direction import Goals
+
+# More columns than this nobody reads; parallel coordinates of a table show hundreds of runs.
+MOST_RUNS: Final = 50
+_CURVES: Final = 120
+_METRICS: Final = 12
+_POINTS: Final = 400
+
+
+def named_runs(client: TrackingClient, wanted: Iterable[Any]) -> list[Run]:
+    """Return the runs that ids, beginnings of ids, names, ``last``, runs or frames mean, each once.
+
+    Raises
+    ------
+    NotFound
+        A run is unknown.
+    InvalidValue
+        They are fewer than two runs, or more than can stand side by side.
+    """
+    found: dict[str, Run] = {}
+    for item in wanted:
+        runs = [named_run(client, item)] if isinstance(item, str) else [client.get_run(it) for it in run_ids(item)]
+        found.update({run.info.run_id: run for run in runs})
+    if len(found) > MOST_RUNS:
+        raise InvalidValue(
+            f"{len(found)} runs are too many to stand side by side; compare at most {MOST_RUNS}, "
+            "or look at all of them in a run table."
+        )
+    if len(found) < 2:
+        one = f"Only '{next(iter(found.values())).info.run_name}' was named. " if found else ""
+        raise InvalidValue(
+            f"{one}A comparison needs at least two runs: by id, the beginning of one, name, or 'last'. "
+            "For example: %track compare baseline last"
+        )
+    return list(found.values())
+
+
+def comparison(client: TrackingClient, runs: Sequence[Run], *, differences_only: bool = False) -> Comparison:
+    """Return the comparison of runs with the first of them, curves included."""
+    experiments = {item: client.get_experiment(item) for item in dict.fromkeys(run.info.experiment_id for run in runs)}
+    curves, left_out = _curves(client, runs)
+    return Comparison.of(
+        runs,
+        experiments={item: experiment.name for item, experiment in experiments.items()},
+        curves=curves,
+        goals=Goals.of(experiment.tags for experiment in experiments.values()),
+        now_ms=names.now_ms(),
+        differences_only=differences_only,
+        curves_left_out=left_out,
+    )
+
+
+def _curves(client: TrackingClient, runs: Sequence[Run]) -> tuple[dict[str, dict[str, LiveSeries]], int]:
+    """Return the curves of the metrics that most runs have, and how many metrics have some that are not given."""
+    held = {
+        run.info.run_id: {
+            key: summary for key, summary in client.metric_summaries(run.info.run_id).items() if summary.count > 1
+        }
+        for run in runs
+    }
+    counts = Counter(key for of_run in held.values() for key in of_run)
+    # What the machine did comes after what the model did.
+    ordered = sorted(counts, key=lambda key: (key.startswith(SYSTEM_METRICS), -counts[key], key))
+    chosen = ordered[: max(1, min(_METRICS, _CURVES // len(runs)))]
+    curves = {
+        run_id: {
+            key: LiveSeries.stored(key, of_run[key], client.metric_curve(run_id, key, _POINTS))
+            for key in chosen
+            if key in of_run
+        }
+        for run_id, of_run in held.items()
+    }
+    return curves, len(ordered) - len(chosen)
