@@ -158,7 +158,7 @@ def test_a_sweep_is_folded_to_its_parents(table_of):
     table.get_by_role("button", name="Fold all").click()
     table.get_by_role("button", name="Unfold 4 runs").nth(1).click()
     assert names(table)[1:3] == ["forest", "forest-3"]
-    table.get_by_role("button", name="Fold 4 runs").click()
+    table.get_by_role("button", name="Fold 4 runs", exact=True).click()
 
     table.get_by_label("Filter runs by text").fill("ridge-2")
     assert names(table) == ["ridge", "ridge-2"]
