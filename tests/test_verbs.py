@@ -315,6 +315,16 @@ def test_a_page_reads_all_rows_of_a_table_that_is_gone(client):
             answer({**asked, **wrong})
 
 
+def test_a_page_asks_which_runs_match_what_its_output_does_not_hold(client):
+    [ridge] = [run for run in client.search_runs(["1"]) if run.info.run_name == "ridge"]
+    asked = {"ask": "matching", "experiment": "nyc-taxi", "query": f"artifact_uri = '{ridge.info.artifact_uri}'"}
+
+    assert answer(asked).content == {"ids": [ridge.info.run_id]}
+    assert answer({**asked, "experiment": None}).content == {"ids": [ridge.info.run_id]}
+    with pytest.raises(FilterError):
+        answer({**asked, "query": "metrics.rmse <"})
+
+
 def test_small_curves_are_given_by_run_and_metric(client):
     ids = [run.info.run_id for run in client.search_runs(["1"])]
 

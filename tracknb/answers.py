@@ -175,7 +175,7 @@ def _panel(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
 @question("runs")
 def _runs(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
     """Answer with the run table of an experiment, or of all where ``experiment`` is null."""
-    return Answer(remember(run_table(client, _found(client, asked)), client).payload())
+    return Answer(remember(run_table(_found(client, asked)), client).payload())
 
 
 @question("rows")
@@ -206,7 +206,7 @@ def _asked_again(client: TrackingClient, asked: Mapping[str, Any]) -> RunTable:
         limit=max(1, limit) if type(limit) is int else DEFAULT_LIMIT,
         **options,  # type: ignore[arg-type]
     )
-    table = remember(run_table(client, found), client)
+    table = remember(run_table(found), client)
     # Somebody must hold it until the page has all of it; the last two are enough.
     _held[:] = [table, *_held[:1]]
     return table

@@ -208,7 +208,7 @@ def _runs(client: TrackingClient, query: str, query_option: str, state: ViewStat
     experiment. Without either it is the current experiment, or all of them where none
     was chosen.
     """
-    return _opened(run_table(client, _found(client, query, query_option, state, **chosen)), state)
+    return _opened(run_table(_found(client, query, query_option, state, **chosen)), state)
 
 
 @verb("trend")
@@ -494,7 +494,7 @@ def runs_table(
         archived=archived,
         limit=max_results,
     )
-    return remember(run_table(client, found), client)
+    return remember(run_table(found), client)
 
 
 def trend(

@@ -22,7 +22,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import nbformat
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, Request, sync_playwright
 
 App = Literal["lab", "notebook"]
 Theme = Literal["light", "dark"]
@@ -99,10 +99,7 @@ def jupyter(
     folder.mkdir(parents=True)
     settings.mkdir()
     # The dialog that asks for news, and what looks for updates, would hide the page.
-    overrides = {
-        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
-        "@jupyter-notebook/notebook-extension:checkpoints": {"checkpointPollingInterval": 0},
-    }
+    overrides = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
     (settings / "overrides.json").write_text(json.dumps(overrides))
     port = _free_port()
     own = {
@@ -177,7 +174,7 @@ class LabPage:
         self.errors: list[str] = []
         self.complaints: list[str] = []
         page.on("request", self._watch)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("pageerror", self._raised)
         page.on("dialog", self._dialog)
         page.on("console", self._heard)
 
@@ -185,6 +182,11 @@ class LabPage:
         host = urlsplit(request.url).hostname
         if request.url.startswith(("http", "ws")) and host not in ("127.0.0.1", "localhost"):
             self.foreign.append(request.url)
+
+    def _raised(self, error: Error) -> None:
+        # Notebook 7.6 raises by itself when it starts, with nothing of ours on the page.
+        if self.lab.app == "lab" or "/static/notebook/" not in (error.stack or ""):
+            self.errors.append(f"{error.message}\n{error.stack}")
 
     def _dialog(self, dialog) -> None:
         self.errors.append(f"a script opened a dialog: {dialog.message}")

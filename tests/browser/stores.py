@@ -141,19 +141,18 @@ def _gaps(client: MlflowClient, path: Path) -> None:
     """Curves with holes, with no finite value, and with values far apart."""
     client.create_experiment("nyc-taxi")
     nan, infinite = math.nan, math.inf
+    steps = range(40)
     for number in range(4):
         run_id = _run(client, number)
         begin = _BEGIN_MS + number * _HOUR_MS
-        _curve(
-            client, run_id, "holes", [nan if step % 5 == number else math.sin(step / 4) for step in range(40)], begin
-        )
-        _curve(client, run_id, "diverged", [10.0**step if step < 30 else infinite for step in range(40)], begin)
-        _curve(client, run_id, "lost", [1.0 if step < 3 else nan for step in range(40)], begin)
+        _curve(client, run_id, "holes", [nan if step % 5 == number else math.sin(step / 4) for step in steps], begin)
+        _curve(client, run_id, "diverged", [10.0**step if step < 30 else infinite for step in steps], begin)
+        _curve(client, run_id, "lost", [1.0 if step < 3 else nan for step in steps], begin)
         _curve(client, run_id, "never", [nan] * 40, begin)
         _curve(client, run_id, "minus", [-infinite, *(-(2.0**step) for step in range(39))], begin)
         _curve(client, run_id, "constant", [0.25] * 40, begin)
-        _curve(client, run_id, "tiny", [1e-300 * (step + 1) for step in range(40)], begin)
-        _curve(client, run_id, "huge", [1e300 * (1 + step / 40) for step in range(40)], begin)
+        _curve(client, run_id, "tiny", [1e-300 * (step + 1) for step in steps], begin)
+        _curve(client, run_id, "huge", [1e300 * (1 + step / 40) for step in steps], begin)
         _curve(client, run_id, "single", [0.5], begin)
 
 

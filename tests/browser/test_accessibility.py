@@ -110,7 +110,8 @@ def test_tab_reaches_every_control_and_leaves_again(views, name):
             break
     missed = view.evaluate(
         """(view, reached) => { document.getElementById('tab-start').remove();
-             return [...view.querySelectorAll('[data-control]')].filter(item => !reached.includes(+item.dataset.control))
+             return [...view.querySelectorAll('[data-control]')]
+               .filter(item => !reached.includes(+item.dataset.control))
                .map(item => item.outerHTML.slice(0, 200)); }""",
         sorted(reached),
     )
@@ -124,7 +125,8 @@ def test_keys_pressed_in_a_view_do_not_reach_the_notebook(views, name):
     view = bring(views, name)
     # One control of each kind; two of a kind hear keys alike.
     count = view.evaluate(
-        f"""view => {{ const kinds = new Map(({CONTROLS})(view).map(item => [item.tagName + item.type + item.role, item]));
+        f"""view => {{ const kindOf = item => item.tagName + item.type + item.role;
+               const kinds = new Map(({CONTROLS})(view).map(item => [kindOf(item), item]));
                [...kinds.values()].forEach((item, i) => item.dataset.kind = i); return kinds.size; }}"""
     )
     before = cells_of(views)
@@ -148,7 +150,8 @@ def test_keys_pressed_in_a_view_do_not_reach_the_notebook(views, name):
 
 def cells_of(page):
     return page.page.evaluate(
-        "[...window.jupyterapp.shell.currentWidget.content.model.cells].map(cell => [cell.type, cell.sharedModel.source])"
+        "[...window.jupyterapp.shell.currentWidget.content.model.cells]"
+        ".map(cell => [cell.type, cell.sharedModel.source])"
     )
 
 
@@ -184,10 +187,12 @@ def test_a_view_fits_where_there_is_little_room(views, name, width, case):
         view = bring(views, name)
         sticking_out = view.evaluate(
             """view => { const limit = view.parentElement.getBoundingClientRect().right + 1;
-                 const clipped = item => { for (let up = item.parentElement; up && up !== view.parentElement; up = up.parentElement)
-                   if (getComputedStyle(up).overflowX !== 'visible') return true; return false; };
-                 return [...view.querySelectorAll('*')].filter(item => item.getBoundingClientRect().width &&
-                   item.getBoundingClientRect().right > limit && !clipped(item)).map(item => item.outerHTML.slice(0, 200)); }"""
+                 const clipped = item => item.parentElement !== view.parentElement &&
+                   (getComputedStyle(item.parentElement).overflowX !== 'visible' || clipped(item.parentElement));
+                 const box = item => item.getBoundingClientRect();
+                 return [...view.querySelectorAll('*')]
+                   .filter(item => box(item).width && box(item).right > limit && !clipped(item))
+                   .map(item => item.outerHTML.slice(0, 200)); }"""
         )
         assert sticking_out == []
         assert view.evaluate("view => view.scrollWidth <= view.clientWidth + 1")

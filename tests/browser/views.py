@@ -5,6 +5,7 @@ A new view is one line of `VIEWS`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -17,11 +18,15 @@ from tests.browser.stores import EXPERIMENT
 _LIVE = f"""%%track_run --experiment live
 last = next(iter(tracknb.MlflowClient().search_runs(["{EXPERIMENT}"], max_results=1)), None)
 if last is not None:
-    tracknb.set_tag("mlflow.runName", last.info.run_name)
+    tracknb.set_tag("mlflow.runName", last.info.run_name[:400])
     tracknb.log_params({{f"p{{i}}": value[:5000] for i, value in enumerate(last.data.params.values())}})
     tracknb.set_tags({{f"t{{i}}": value[:5000] for i, value in enumerate(last.data.tags.values())}})
 for epoch in tracknb.track(range(20), label="epoch"):
     tracknb.log_metrics({{"train_loss": 1 / (1 + epoch), "val_loss": 1.2 / (1 + epoch), "rmse": 9 / (3 + epoch)}})
+"""
+# The newest runs beside each other.
+_COMPARE = f"""ids = [run.info.run_id for run in tracknb.MlflowClient().search_runs(["{EXPERIMENT}"], max_results=4)]
+tracknb.compare(*ids)
 """
 
 
@@ -48,7 +53,7 @@ def _open_columns(output: Locator) -> None:
 
 def _open_run(output: Locator) -> None:
     output.locator(".tnb-row .tnb-link").first.click()
-    output.get_by_role("button", name="Back").wait_for(timeout=20_000)
+    output.get_by_role("button", name=re.compile(r"^\W*Back$")).first.wait_for(timeout=20_000)
 
 
 VIEWS: Final = (
@@ -57,5 +62,8 @@ VIEWS: Final = (
     View("run from the table", "%track runs", _open_run, needs_runs=True),
     View("trend", "%track trend --metric rmse", needs_runs=True),
     View("run", "%track show last", needs_runs=True),
+    View("experiments", "%track experiments"),
+    View("dashboard", "%track"),
+    View("compare", _COMPARE, needs_runs=True),
     View("live", _LIVE),
 )

@@ -35,7 +35,7 @@ def experiment_page(client: TrackingClient, experiment: Experiment, limit: int =
     user = environment.user_name()
     use = client.experiment_use(user, [experiment.experiment_id])
     alone = ExperimentList.of([experiment], use=use, user=user, now_ms=names.now_ms())
-    runs = run_table(client, find(client, experiment=[experiment.name], limit=limit))
+    runs = run_table(find(client, experiment=[experiment.name], limit=limit))
     return ExperimentPage(alone, runs, experiment.lifecycle_stage)
 
 
@@ -56,7 +56,7 @@ def dashboard_view(
     chosen = next(iter(places.values()), None)
     if len(places) > 1 and listed.experiments:
         chosen = listed.experiments[0].name
-    table = run_table(client, find(client, experiment=[chosen])) if chosen is not None else None
+    table = run_table(find(client, experiment=[chosen])) if chosen is not None else None
     newest = [] if table is None else table.runs[: _PAGES_SAVED if is_page else _PAGES]
     nearby = [item.name for item in listed.experiments if item.name != chosen and listed.use_of(item).runs]
     return Dashboard(
@@ -64,7 +64,5 @@ def dashboard_view(
         table,
         chosen,
         pages=pages_of(client, [run.info.run_id for run in newest]),
-        others={name: run_table(client, find(client, experiment=[name])) for name in nearby[:_OTHERS_SAVED]}
-        if is_page
-        else {},
+        others={name: run_table(find(client, experiment=[name])) for name in nearby[:_OTHERS_SAVED]} if is_page else {},
     )

@@ -31,6 +31,7 @@ _NAMED = 50
 class Found:
     """The runs that were asked for, and the words that say what was asked."""
 
+    client: TrackingClient
     runs: list[Run]
     experiments: dict[str, str]
     title: str
@@ -104,6 +105,7 @@ def find(
     if not (query or tags or eval_sets or owners or starred):
         matched = total
     return Found(
+        client=client,
         runs=runs,
         experiments=places,
         title=", ".join(places.values()) if wanted or len(places) == 1 else "all experiments",

@@ -19,7 +19,7 @@ from tracknb.view.trend import Trend
 _SPARK_POINTS = 48
 
 
-def run_table(client: TrackingClient, found: Found) -> RunTable:
+def run_table(found: Found) -> RunTable:
     """Return the table of what was found."""
     goals = Goals.of(found.tags)
     return RunTable.of(
@@ -34,7 +34,7 @@ def run_table(client: TrackingClient, found: Found) -> RunTable:
         goals=goals,
         user=user_name(),
         asked=found.asked,
-        sparks=_first_sparks(client, found.runs[:SPARK_RUNS], goals),
+        sparks=_first_sparks(found.client, found.runs[:SPARK_RUNS], goals),
     )
 
 
@@ -75,6 +75,9 @@ def trend_view(found: Found, metric: str | None) -> Trend:
         matched=found.matched,
         now_ms=names.now_ms(),
         metric=metric,
+        goals=Goals.of(found.tags),
+        user=user_name(),
+        asked=found.asked,
     )
 
 

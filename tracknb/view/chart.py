@@ -41,6 +41,8 @@ DOTS: Final = 400
 # Altair refuses to draw more than 5,000 rows.
 ALTAIR_ROWS: Final = 4_900
 _GREY: Final = "#888888"
+# The line of the best so far; green reads on light and on dark ground.
+BEST: Final = "#228833"
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,15 +273,34 @@ def _padded(low: float, high: float) -> tuple[float, float]:
     return (low - pad, high + pad) if math.isfinite(pad) else (low, high)
 
 
-def dots(title: str, xs: Sequence[float], ys: Sequence[float], colors: Sequence[int], x_names: Sequence[str]) -> str:
-    """Return the picture of points joined by one line, each in the colour of its run; at most ``DOTS``."""
+def dots(
+    title: str,
+    xs: Sequence[float],
+    ys: Sequence[float],
+    colors: Sequence[int],
+    x_names: Sequence[str],
+    best: Sequence[float] = (),
+    best_name: str = "",
+) -> str:
+    """Return the picture of points joined by one line, each in the colour of its run; at most ``DOTS``.
+
+    ``best`` are the best values until each point, drawn as a line of steps.
+    """
     wide, high = 720, 260
     kept = thin(xs, ys, DOTS)
+    best = [best[index] for index in kept] if best else []
     xs, ys, colors = [xs[index] for index in kept], [ys[index] for index in kept], [colors[index] for index in kept]
-    line = _chart(Panel(title, [Curve(title, 9, xs, ys)]), wide, high, points=True, x_names=x_names)
+    curves = [Curve(title, PALETTE.index("#777777"), xs, ys)]
+    if best:
+        # Each step is two points: the old best until the run started, then the new one.
+        steps = [(x, y) for place, x in enumerate(xs) for y in (*best[max(0, place - 1) : place], best[place])]
+        curves.append(Curve(best_name, PALETTE.index(BEST), [x for x, _ in steps], [y for _, y in steps]))
+    line = _chart(Panel(title, curves), wide, high, points=True, x_names=x_names)
     left, right, top, bottom = 46, wide - 52, 22, high - 24
     finite = [y for y in ys if math.isfinite(y)]
     parts = []
+    if best and finite:
+        parts.append(_label(right, 13, best_name, anchor="end", color=BEST))
     if finite:
         low, top_y = _padded(min(finite), max(finite))
         first, span = min(xs), max(xs) - min(xs)

@@ -107,6 +107,17 @@ it('searches what it was opened with', async () => {
   expect([rows, box.text()]).toEqual([[1], "params.lr = '0.02'"]);
 });
 
+it('searches again for the same while somebody types the next query', () => {
+  const { input, type, press, heard } = open();
+  type('metrics.rmse < 2');
+  press('Enter');
+  type('metrics.rmse < ');
+
+  box.refresh();
+
+  expect([rows, box.text(), input.value, heard.mock.calls.length]).toEqual([[3], 'metrics.rmse < 2', 'metrics.rmse < ', 2]);
+});
+
 it('completes names by arrow and Enter, and Escape closes first the list, then the search', () => {
   const { input, type, press, heard } = open();
 

@@ -25,6 +25,8 @@ export interface QueryBox {
   text(): string;
   /** Put a query into the box and search. */
   set(text: string): void;
+  /** Search again for the same, after rows came in; what is being typed stays. */
+  refresh(): void;
   clear(): void;
   destroy(): void;
 }
@@ -58,13 +60,12 @@ export const QUERY_CSS = `
 .tracknb-view .tnb-queryerror pre { margin: 2px 0; white-space: pre; overflow-x: auto; overflow-wrap: normal; font-size: 12px; line-height: 16px; }
 .tracknb-view .tnb-queryerror pre span { color: var(--tnb-bad); }
 .tracknb-view .tnb-queryhelp { margin-top: 4px; padding: 4px 8px; border: 1px solid var(--tnb-line); }
-.tracknb-view .tnb-queryhelp dl { display: grid; grid-template-columns: minmax(0, max-content) minmax(0, 1fr); gap: 2px 16px; margin: 0; }
-.tracknb-view .tnb-queryhelp dt, .tracknb-view .tnb-queryhelp dd { margin: 0; min-width: 0; }
-.tracknb-view .tnb-queryhelp dd { color: var(--tnb-fg2); }
+.tracknb-view .tnb-examples { display: grid; grid-template-columns: minmax(0, max-content) minmax(0, 1fr); gap: 2px 16px; }
+.tracknb-view .tnb-examples > span { color: var(--tnb-fg2); }
 .tracknb-view .tnb-queryhelp button { height: auto; padding: 0; border: 0; background: none; text-align: left; white-space: normal; overflow-wrap: anywhere; color: var(--tnb-accent);
   font-family: var(--jp-code-font-family, ui-monospace, Menlo, Consolas, monospace); font-size: 12px; }
 .tracknb-view .tnb-queryhelp button:hover:enabled { text-decoration: underline; background: none; }
-@media (max-width: 560px) { .tracknb-view .tnb-queryhelp dl { grid-template-columns: minmax(0, 1fr); } .tracknb-view .tnb-queryhelp dd { padding-bottom: 4px; } }
+@media (max-width: 640px) { .tracknb-view .tnb-examples { grid-template-columns: minmax(0, 1fr); } .tracknb-view .tnb-examples > span { padding-bottom: 4px; } }
 `;
 
 export function queryBox(options: QueryBoxOptions): QueryBox {
@@ -93,12 +94,14 @@ export function queryBox(options: QueryBoxOptions): QueryBox {
   const hint = h('div', { class: 'tnb-quiet tnb-queryhint', id: `${id}-hint` });
   const fault = h('div', { class: 'tnb-queryerror', id: `${id}-error`, role: 'alert', hidden: '' });
   help.append(
-    h('dl', {}, ...EXAMPLES.flatMap(([example, meaning]) => [
-      h('dt', {}, button(example, () => {
+    // Not a list of definitions: JupyterLab has its own idea of how wide their terms are.
+    h('div', { class: 'tnb-examples' }, ...EXAMPLES.flatMap(([example, meaning]) => [
+      h('div', {}, button(example, () => {
         input.value = example;
+        tell();
         input.focus();
       }, { title: 'Put this into the box' })),
-      h('dd', {}, meaning)
+      h('span', {}, meaning)
     ]))
   );
   const element = h(
@@ -136,9 +139,12 @@ export function queryBox(options: QueryBoxOptions): QueryBox {
   }
 
   function search(): void {
-    turn += 1;
     closeList();
-    const text = input.value.trim();
+    searchFor(input.value.trim());
+  }
+
+  function searchFor(text: string): void {
+    turn += 1;
     let node: Node | null;
     try {
       node = parseFilter(text);
@@ -277,6 +283,11 @@ export function queryBox(options: QueryBoxOptions): QueryBox {
     set(text) {
       input.value = text;
       search();
+    },
+    refresh() {
+      if (searched) {
+        searchFor(searched);
+      }
     },
     clear,
     destroy() {

@@ -852,7 +852,7 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
     layColumns();
     if (found) {
       // The same query over more rows.
-      query.set(query.text());
+      query.refresh();
     }
     apply(true);
     if (!picker.hidden) {

@@ -112,6 +112,18 @@ it('leaves to the kernel what was cut or left out of the payload', () => {
   expect(beyond(parseFilter('metrics.loss < 3'), { ...data, keys: 3 })).toBeUndefined();
 });
 
+it('finds metrics of the machine where they are in the data, and values in typed arrays', () => {
+  const there = Uint8Array.from(data.id, (_, row) => Number(row < 3));
+  const typed: RunData = { ...data, system: [{ key: 'system/cpu', values: Float64Array.from(data.id, (_, row) => (row === 1 ? NaN : row)), there }] };
+  const found = (text: string) => [...evaluate(parseFilter(text), typed).keys()].filter(row => evaluate(parseFilter(text), typed)[row]);
+
+  expect(beyond(parseFilter('metrics.system/cpu < 9 or metrics.system/gpu < 9'), typed)).toBeUndefined();
+  expect(found('metrics.system/cpu < 9')).toEqual([0, 2]);
+  expect(found('metrics.system/cpu = nan')).toEqual([1]);
+  expect(found('metrics.system/cpu IS NOT NULL')).toEqual([0, 1, 2]);
+  expect(found('metrics.system/cpu IS NULL').length).toBe(data.n - 3);
+});
+
 it('finds near words as difflib does', () => {
   expect(closeMatch('metrcs', ['metrics', 'params'])).toBe('metrics');
   expect(closeMatch('zzz', ['metrics', 'params'])).toBeUndefined();

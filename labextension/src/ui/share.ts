@@ -17,10 +17,12 @@ export function rowsOf(data: RunData, kept: number[]): RunData {
     if (COLUMNS.has(name) && Array.isArray(value)) {
       return value.map(column => pick(column, ''));
     }
-    if (Array.isArray(value)) {
-      return PLACES.has(name)
-        ? kept.flatMap((row, place) => (value.includes(row) ? [place] : []))
-        : kept.map(row => value[row]);
+    if (PLACES.has(name)) {
+      const marked = new Set(value as number[]);
+      return kept.flatMap((row, place) => (marked.has(row) ? [place] : []));
+    }
+    if (Array.isArray(value) || ArrayBuffer.isView(value)) {
+      return kept.map(row => (value as ArrayLike<unknown>)[row]);
     }
     return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, pick(part, key)]));
   };

@@ -89,6 +89,8 @@ export interface RunsPayload extends Common, Goals {
 export interface TrendPayload extends Omit<RunsPayload, 'kind'> {
   kind: 'trend';
   metric: string | null;
+  /** Which data of its Evaluation Set a run was evaluated on, as small numbers; only where one name stands for several. */
+  digests?: (number | null)[];
 }
 
 export interface SeriesJson {
