@@ -272,7 +272,7 @@ class RunsView(View):
         """Return some of the runs for a page that holds typed arrays: words as JSON, numbers as bytes.
 
         The three buffers, little-endian and without gaps, hold a column after the other: as
-        Float64 ``start``, ``end``, ``metrics``, ``system`` (0 where missing); as Int32 the codes
+        Float64 ``start``, ``end``, ``metrics``, ``system`` (NaN where missing); as Int32 the codes
         of ``texts``, then ``color``, ``attempt`` (-1 where missing), ``tags``, ``evalSets``,
         ``params`` (-1 where missing); as bytes 1 or 0, whether a number is there, in the order
         of the first.
@@ -309,7 +309,7 @@ class RunsView(View):
             **self.goals.payload(metrics),
             "marks": {"star": star_tag(self._user), "pin": pin_tag(self._user), "archived": ARCHIVED_TAG},
         }
-        values = array("d", (0.0 if value is None else value for column in numbers for value in column))
+        values = array("d", (math.nan if value is None else value for column in numbers for value in column))
         there = bytes(value is not None for column in numbers for value in column)
         whole = array("i", chain.from_iterable(codes))
         if sys.byteorder == "big":

@@ -99,7 +99,7 @@ export function makeColumns(data: RunData, now: number, goals: Goals = {}, tree?
       value: start
     },
     {
-      ...text('duration', 'Duration', 'number', 84, row => formatDuration(duration(row))),
+      ...text('duration', 'Duration', 'number', 92, row => formatDuration(duration(row))),
       align: 'right',
       raw: row => {
         const span = duration(row);
@@ -107,7 +107,7 @@ export function makeColumns(data: RunData, now: number, goals: Goals = {}, tree?
       },
       value: duration
     },
-    text('evalSets', 'Evaluation Sets', 'evalSets', 120, setText, data.evalSets.dict.length > 0),
+    text('evalSets', 'Evaluation Sets', 'evalSets', 136, setText, data.evalSets.dict.length > 0),
     text('tags', 'Tags', 'tags', 184, tagText, data.tags.dict.length > 0)
   ];
   if (data.lifecycle.includes('deleted')) {

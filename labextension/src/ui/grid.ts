@@ -225,11 +225,6 @@ export function createGrid(options: GridOptions): Grid {
         element.setAttribute('aria-expanded', String(state.isOpen));
       }
     }
-    element.addEventListener('pointerenter', () => options.onRow(row, element));
-    element.addEventListener('click', () => {
-      active.row = position;
-      options.onRow(row, element);
-    });
     element.style.top = `${position * ROW_HEIGHT}px`;
     element.style.width = `${totalWidth}px`;
     const box = h('input', { type: 'checkbox', tabindex: '-1', 'aria-label': 'Select run' });
@@ -297,9 +292,9 @@ export function createGrid(options: GridOptions): Grid {
 
   function markActive(): void {
     body.querySelector('.tnb-active')?.classList.remove('tnb-active');
-    const cell = drawn.get(active.row)?.querySelector<HTMLElement>(`[aria-colindex="${active.column + 2}"]`);
     const focused = (element.getRootNode() as Document | ShadowRoot).activeElement === element;
-    if (cell && focused) {
+    const cell = focused ? drawn.get(active.row)?.querySelector<HTMLElement>(`[aria-colindex="${active.column + 2}"]`) : undefined;
+    if (cell) {
       cell.classList.add('tnb-active');
       options.onRow(rows[active.row], cell.parentElement!);
       element.setAttribute('aria-activedescendant', cell.id);
@@ -378,6 +373,20 @@ export function createGrid(options: GridOptions): Grid {
       });
     }
   };
+  // One listener for all rows: they come and go while scrolling.
+  const pointed = (event: Event): number | undefined => {
+    const row = (event.target as Element).closest?.('.tnb-row');
+    const position = row ? Number(row.getAttribute('aria-rowindex')) - 2 : -1;
+    if (drawn.get(position) !== row || !row) {
+      return undefined;
+    }
+    options.onRow(rows[position], row as HTMLElement);
+    return position;
+  };
+  body.addEventListener('pointerover', pointed);
+  body.addEventListener('click', event => {
+    active.row = pointed(event) ?? active.row;
+  });
   element.addEventListener('scroll', schedule, { passive: true });
   element.addEventListener('keydown', onKey);
   element.addEventListener('focus', markActive);

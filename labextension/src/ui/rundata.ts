@@ -6,7 +6,7 @@
  */
 
 import { toNumber } from './format';
-import type { Answer, NumberColumn, Pair, RunData } from './types';
+import type { Answer, JsonNumber, NumberColumn, Pair, RunData } from './types';
 
 /** A value of a column; `undefined` is missing, NaN was measured. */
 export function numberAt(column: NumberColumn | undefined, row: number): number | undefined {
@@ -19,6 +19,45 @@ export function numberAt(column: NumberColumn | undefined, row: number): number 
 export function timeAt(times: ArrayLike<number | null>, row: number): number | undefined {
   const time = times[row];
   return time === null || time === undefined || Number.isNaN(time) ? undefined : time;
+}
+
+/** Some rows in the order given, as the plain lists that a saved output holds: for other views. */
+export function plainRows(data: RunData, rows: ArrayLike<number>): RunData {
+  const all = Array.from(rows);
+  const pick = <T>(list: ArrayLike<T>): T[] => all.map(row => list[row]);
+  const place = new Map(all.map((row, at) => [row, at]));
+  const numbers = (columns: NumberColumn[]): NumberColumn[] =>
+    columns.map(column => ({ key: column.key, values: all.map(row => jsonNumber(numberAt(column, row))) }));
+  const made: RunData = {
+    ...data,
+    n: all.length,
+    start: all.map(row => timeAt(data.start, row) ?? null),
+    end: all.map(row => timeAt(data.end, row) ?? null),
+    tags: { dict: data.tags.dict, codes: pick(data.tags.codes) },
+    evalSets: { dict: data.evalSets.dict, codes: pick(data.evalSets.codes) },
+    metrics: numbers(data.metrics),
+    params: data.params.map(param => ({ key: param.key, dict: param.dict, codes: pick(param.codes) }))
+  };
+  for (const name of ['id', 'name', 'color', 'attempt', ...TEXTS] as const) {
+    const list = data[name];
+    if (list) {
+      Object.assign(made, { [name]: pick<unknown>(list) });
+    }
+  }
+  for (const mark of ['starred', 'pinned', 'archived'] as const) {
+    made[mark] = (data[mark] ?? []).flatMap(row => place.get(row) ?? []);
+  }
+  if (data.system) {
+    made.system = numbers(data.system);
+  }
+  return made;
+}
+
+function jsonNumber(value: number | undefined): JsonNumber {
+  if (value === undefined) {
+    return null;
+  }
+  return Number.isFinite(value) ? value : (String(value) as JsonNumber);
 }
 
 /** What the kernel says of the rows in an answer; their numbers stand in its buffers (see table.py, `chunk`). */
@@ -152,7 +191,7 @@ export class Rows {
     data.end = times(data.end);
     data.attempt = Array.from(data.attempt);
     const numbers = (column: NumberColumn): NumberColumn => {
-      const made = { key: column.key, values: new Float64Array(capacity), there: new Uint8Array(capacity) };
+      const made = { key: column.key, values: new Float64Array(capacity).fill(NaN), there: new Uint8Array(capacity) };
       for (let row = 0; row < data.n; row++) {
         const value = numberAt(column, row);
         if (value !== undefined) {
@@ -194,7 +233,7 @@ export class Rows {
     const columns = (this.data[place] ??= []);
     let column = columns.find(candidate => candidate.key === key);
     if (!column) {
-      column = { key, values: new Float64Array(this.capacity), there: new Uint8Array(this.capacity) };
+      column = { key, values: new Float64Array(this.capacity).fill(NaN), there: new Uint8Array(this.capacity) };
       columns.push(column);
     }
     return column;

@@ -8,8 +8,9 @@ import { button, copyLine, h, icon, iconButton, setText, statusMark } from './do
 import { filterRows, forgetNames, initialFilter, isFiltered, toggle, type ChipKind } from './filter';
 import { countText, toCsv } from './format';
 import { createGrid } from './grid';
+import { pageFromRow } from './page';
 import { QUERY_CSS, queryBox } from './querybox';
-import { Rows } from './rundata';
+import { plainRows, Rows } from './rundata';
 import { copyViewButton, joined, separated, viewLine } from './state';
 import { makeRoot, runColor } from './theme';
 import { makeTree, placeRows, withAncestors, type Placed, type Tree } from './tree';
@@ -25,6 +26,8 @@ const HEAD = 28;
 const HEAD_WITH_BARS = 44;
 const SPARK_WIDTH = 60;
 const SPARK_HEIGHT = 16;
+/** More runs than this only a kernel compares. */
+const COMPARED = 100;
 /** From so many runs on, a histogram tells something. */
 const BARS_FROM = 6;
 
@@ -270,9 +273,11 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
     folded.clear();
     apply(true);
   });
+  const goals = () => ({ directions: payload.directions ?? {}, units: payload.units ?? {}, primary: payload.primary ?? null });
   const compare = button('Compare', () => {
     const rows = [...selected].sort((a, b) => a - b);
-    host.open?.({ page: 'compare', ids: rows.map(row => data.id[row]) }, compareFromRows(data, rows, payload));
+    const known = rows.length <= COMPARED ? compareFromRows(plainRows(data, rows), [...rows.keys()], goals()) : undefined;
+    host.open?.({ page: 'compare', ids: rows.map(row => data.id[row]) }, known);
   }, { title: 'Tick two runs or more to compare them' });
   compare.hidden = !host.open;
 
@@ -502,7 +507,7 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
   }
 
   function openRun(row: number): void {
-    host.open?.({ page: 'run', id: data.id[row] });
+    host.open?.({ page: 'run', id: data.id[row] }, pageFromRow(plainRows(data, [row]), 0));
   }
 
   function renderName(cell: HTMLElement, column: Column, row: number, position: number): void {
@@ -724,7 +729,7 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
 
   const nothing = h('div', { class: 'tnb-empty', hidden: '' }, 'No run matches the filters. Clear All Filters shows all of them.');
   const note = h('div', { class: 'tnb-quiet' }, payload.note);
-  const warning = h('div', { class: 'tnb-warning', role: 'note' }, payload.warning ?? '');
+  const warning = h('div', payload.warning ? { class: 'tnb-warning', role: 'note' } : { class: 'tnb-warning' }, payload.warning ?? '');
   if (payload.warning && payload.note.startsWith(payload.warning)) {
     note.textContent = payload.note.slice(payload.warning.length).trim();
   }
@@ -800,6 +805,7 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
     loading = true;
     drawCount();
     let drawn = performance.now();
+    let pace = PACE;
     try {
       while (!held.isWhole && !gone) {
         const answer = await host.ask!({
@@ -818,9 +824,12 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
         for (const key of ['directions', 'units', 'primary', 'marks'] as const) {
           Object.assign(payload, { [key]: answer[key] ?? payload[key] });
         }
-        if (performance.now() - drawn > PACE && !held.isWhole) {
+        if (performance.now() - drawn > pace && !held.isWhole) {
+          const begun = performance.now();
           tookIn();
           drawn = performance.now();
+          // Drawing anew takes longer the more rows there are; most of the time is the person's.
+          pace = Math.max(pace, PACE + 20 * (drawn - begun));
         } else {
           drawCount();
         }

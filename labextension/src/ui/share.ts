@@ -1,6 +1,6 @@
 /** The trend from what a table holds, so that an output carries its runs once. No DOM. */
 
-import { numberAt } from './rundata';
+import { numberAt, plainRows } from './rundata';
 import type { RunData, RunsPayload, TrendPayload } from './types';
 
 /** What holds columns, and what no row stands behind. */
@@ -39,7 +39,9 @@ export function forOneView(runs: RunsPayload): RunsPayload {
 export function trendOf(runs: RunsPayload, metric?: string): TrendPayload {
   const archived = new Set((runs.data as { archived?: number[] }).archived ?? []);
   const rows = Array.from({ length: runs.data.n }, (_, row) => row).filter(row => !archived.has(row));
-  const data = archived.size ? rowsOf(runs.data, rows) : runs.data;
+  // A table that has fetched runs from the kernel holds typed arrays.
+  const isTyped = ArrayBuffer.isView(runs.data.start);
+  const data = isTyped ? plainRows(runs.data, rows) : archived.size ? rowsOf(runs.data, rows) : runs.data;
   let best: string | null = null;
   let most = 0;
   for (const column of data.metrics) {

@@ -47,13 +47,41 @@ it('opens a page over the view, and Back leads to the view as it was', async () 
   view.destroy();
 });
 
-it('says in words why a page cannot be shown', async () => {
+it('shows what the table knows of a run where the kernel cannot say more', async () => {
   const view = createView(payload(), { ask: () => Promise.reject(new Error('The kernel is busy.')) });
   document.body.append(view.element);
 
   view.element.querySelector<HTMLElement>('.tnb-row .tnb-link')!.click();
 
-  await vi.waitFor(() => expect(view.element.querySelector('.tnb-empty[role=alert]')?.textContent).toBe('The kernel is busy.'));
+  await vi.waitFor(() => expect(view.element.textContent).toContain('This is what the table knows of the run.'));
+  view.destroy();
+});
+
+it('takes a mark back that the kernel could not keep, and says why', async () => {
+  const asked: unknown[] = [];
+  const given = { ...payload(), marks: { star: 'tracknb.star.u', pin: 'tracknb.pin.u', archived: 'tracknb.archived' } };
+  const view = createView(given, {
+    ask: question => {
+      asked.push(question);
+      return asked.length === 1
+        ? Promise.resolve({ tags: {}, name: 'one', buffers: [] })
+        : Promise.reject(new Error('The store is away.'));
+    }
+  });
+  document.body.append(view.element);
+  const press = (row: number, name: string) => {
+    view.element.querySelectorAll('.tnb-row')[row].dispatchEvent(new Event('pointerover', { bubbles: true }));
+    view.element.querySelector<HTMLElement>(`.tnb-actions [aria-label^="${name}"]`)!.click();
+  };
+  const first = () => view.element.querySelector('.tnb-row .tnb-link')!.textContent;
+
+  press(3, 'Keep this run on top');
+  await vi.waitFor(() => expect(first()).toBe('four'));
+  expect(asked[0]).toEqual({ ask: 'change_run', id: 'd', set: { 'tracknb.pin.u': 'true' } });
+
+  press(1, 'Archive');
+  await vi.waitFor(() => expect(view.element.querySelector('.tnb-warning')!.textContent).toContain('The store is away.'));
+  expect(view.element.querySelectorAll('.tnb-row')).toHaveLength(4);
   view.destroy();
 });
 
