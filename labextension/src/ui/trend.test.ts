@@ -165,6 +165,33 @@ describe('the view', () => {
     expect(element.querySelector<HTMLSelectElement>('select')!.value).toBe('rmse');
   });
 
+  it('fetches the runs that the output had no room for, once it is seen', async () => {
+    let look: (entries: object[]) => void = () => undefined;
+    vi.stubGlobal('IntersectionObserver', class {
+      constructor(callback: typeof look) {
+        look = callback;
+      }
+      observe() {}
+      disconnect() {}
+    });
+    const bytes = (array: Float64Array | Int32Array | Uint8Array) => new DataView(array.buffer);
+    const texts = ['status', 'lifecycle', 'user', 'experiment', 'source', 'group', 'parent', 'cell'];
+    const ask = vi.fn(async () => ({
+      from: 4, n: 1, held: 5, view: '0123456789ab', id: ['e'], name: ['five'], texts: Object.fromEntries(texts.map(name => [name, ['']])),
+      starred: [], pinned: [], archived: [], tags: [[]], evalSets: [[]], metrics: ['rmse'], system: [], params: [],
+      buffers: [bytes(Float64Array.of(500, 600, 0.5)), bytes(new Int32Array(12)), bytes(Uint8Array.of(1, 1, 1))]
+    }));
+    const { element, status } = open(trend({ held: 5, total: 5, matched: 5, note: '1 older run is left out.' }), { ask: ask as never });
+    expect([status(), ask.mock.calls.length]).toEqual(['3 of 5 runs', 0]);
+
+    look([{ isIntersecting: true }]);
+    await vi.waitFor(() => expect(status()).toBe('4 of 5 runs'));
+
+    expect(element.querySelector('.tnb-bestline')!.textContent).toContain('0.5five');
+    expect(element.textContent).not.toContain('left out');
+    vi.unstubAllGlobals();
+  });
+
   it('opens as its state says, and a log scale leaves out what it cannot show', async () => {
     const state = { q: 'metrics.rmse > 1', x: 'order', log: 'y', best: 'higher', sets: 'v1' };
     const { status } = open(trend({}, { metrics: [{ key: 'rmse', values: [2, 0, 3, -1] }] }), { state });

@@ -380,8 +380,17 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
   );
   makeChips();
   draw();
-  if (host.ask && (payload.held ?? data.n) > data.n) {
-    void load(host.ask);
+  const { ask } = host;
+  let seen: IntersectionObserver | undefined;
+  if (ask && (payload.held ?? data.n) > data.n && typeof IntersectionObserver !== 'undefined') {
+    // Only what is on the page finds its kernel, and only what somebody looks at needs one.
+    seen = new IntersectionObserver(entries => {
+      if (entries.some(entry => entry.isIntersecting)) {
+        seen?.disconnect();
+        void load(ask);
+      }
+    });
+    seen.observe(root.element);
   }
 
   /** Fetch the runs that the output had no room for; without a kernel the note says how many those are. */
@@ -431,6 +440,7 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
     },
     destroy() {
       gone = true;
+      seen?.disconnect();
       stop();
       box.destroy();
       plot?.destroy();
