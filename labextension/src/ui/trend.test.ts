@@ -148,7 +148,7 @@ describe('the view', () => {
     press('ArrowRight');
     press('Enter');
 
-    expect(opened).toHaveBeenCalledWith({ page: 'run', id: 'b' });
+    expect(opened).toHaveBeenCalledWith({ page: 'run', id: 'b' }, expect.objectContaining({ kind: 'run', run: expect.objectContaining({ id: 'b' }) }));
     expect(chosen).toHaveBeenCalledWith(['b']);
     expect(view.element.querySelector('[aria-live=polite]')!.textContent).toContain('rmse 1, Best so far');
   });

@@ -2,6 +2,7 @@
 
 import { button, h, setText } from './dom';
 import { countText, formatNumber, formatTime, fullNumber } from './format';
+import { pageFromRow } from './page';
 import { axes, followWidth, padded, spread, uPlot } from './plot';
 import { queryBox, QUERY_CSS } from './querybox';
 import { Rows } from './rundata';
@@ -150,9 +151,10 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
   const xOf = (place: number) => (across.select.value === 'order' ? place + 1 : points[place].time / 1000);
 
   function open(place: number): void {
-    const id = data.id[points[place].row];
+    const { row } = points[place];
+    const id = data.id[row];
     host.onSelect?.([id]);
-    host.open?.({ page: 'run', id });
+    host.open?.({ page: 'run', id }, pageFromRow(data, row));
   }
 
   function showTip(place: number, announce: boolean): void {
