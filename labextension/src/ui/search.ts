@@ -56,7 +56,7 @@ const SPACE = new RegExp(`${BLANK}+`, 'y');
 const IS_SPACE = new RegExp(BLANK);
 const NUMBER = /[+-]?(?:\p{Nd}+(?:\.\p{Nd}*)?|\.\p{Nd}+)(?:[eE][+-]?\p{Nd}+)?(?![\p{L}\p{N}_.])/uy;
 const OPERATOR = /==|!=|<>|<=|>=|=|<|>/y;
-const NO_NAME = new Set('=!<>(),\'"`');
+const IN_NAME = new RegExp(`[^${BLANK.slice(1, -1)}=!<>(),'"\`]+`, 'y');
 // What no database of ours can hold.
 const IMPOSSIBLE = /[\0\ud800-\udfff]/u;
 
@@ -188,13 +188,14 @@ function closing(text: string, place: number): number {
 function nameEnd(text: string, start: number): number {
   let place = text[start] === '`' ? closing(text, start) : start;
   while (place < text.length) {
-    const sign = text[place];
-    if (!NO_NAME.has(sign) && !IS_SPACE.test(sign)) {
-      place += 1;
+    const run = matchAt(IN_NAME, text, place);
+    if (run > place) {
+      place = run;
       continue;
     }
     // After a dot, and only there, a key may stand in quotes.
-    const end = '`\'"'.includes(sign) && place > start && text[place - 1] === '.' ? closing(text, place) : place;
+    const isKey = '`\'"'.includes(text[place]) && place > start && text[place - 1] === '.';
+    const end = isKey ? closing(text, place) : place;
     if (end === place) {
       break;
     }

@@ -148,7 +148,7 @@ describe('the view', () => {
     press('ArrowRight');
     press('Enter');
 
-    expect(opened).toHaveBeenCalledWith({ page: 'run', id: 'b' });
+    expect(opened).toHaveBeenCalledWith({ page: 'run', id: 'b' }, expect.objectContaining({ kind: 'run', run: expect.objectContaining({ id: 'b' }) }));
     expect(chosen).toHaveBeenCalledWith(['b']);
     expect(view.element.querySelector('[aria-live=polite]')!.textContent).toContain('rmse 1, Best so far');
   });
@@ -163,6 +163,33 @@ describe('the view', () => {
     expect(status()).toBe('0 of 4 runs');
     input.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }));
     expect(element.querySelector<HTMLSelectElement>('select')!.value).toBe('rmse');
+  });
+
+  it('fetches the runs that the output had no room for, once it is seen', async () => {
+    let look: (entries: object[]) => void = () => undefined;
+    vi.stubGlobal('IntersectionObserver', class {
+      constructor(callback: typeof look) {
+        look = callback;
+      }
+      observe() {}
+      disconnect() {}
+    });
+    const bytes = (array: Float64Array | Int32Array | Uint8Array) => new DataView(array.buffer);
+    const texts = ['status', 'lifecycle', 'user', 'experiment', 'source', 'group', 'parent', 'cell'];
+    const ask = vi.fn(async () => ({
+      from: 4, n: 1, held: 5, view: '0123456789ab', id: ['e'], name: ['five'], texts: Object.fromEntries(texts.map(name => [name, ['']])),
+      starred: [], pinned: [], archived: [], tags: [[]], evalSets: [[]], metrics: ['rmse'], system: [], params: [],
+      buffers: [bytes(Float64Array.of(500, 600, 0.5)), bytes(new Int32Array(12)), bytes(Uint8Array.of(1, 1, 1))]
+    }));
+    const { element, status } = open(trend({ held: 5, total: 5, matched: 5, note: '1 older run is left out.' }), { ask: ask as never });
+    expect([status(), ask.mock.calls.length]).toEqual(['3 of 5 runs', 0]);
+
+    look([{ isIntersecting: true }]);
+    await vi.waitFor(() => expect(status()).toBe('4 of 5 runs'));
+
+    expect(element.querySelector('.tnb-bestline')!.textContent).toContain('0.5five');
+    expect(element.textContent).not.toContain('left out');
+    vi.unstubAllGlobals();
   });
 
   it('opens as its state says, and a log scale leaves out what it cannot show', async () => {

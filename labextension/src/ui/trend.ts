@@ -2,6 +2,7 @@
 
 import { button, h, setText } from './dom';
 import { countText, formatNumber, formatTime, fullNumber } from './format';
+import { pageFromRow } from './page';
 import { axes, followWidth, padded, spread, uPlot } from './plot';
 import { queryBox, QUERY_CSS } from './querybox';
 import { Rows } from './rundata';
@@ -150,9 +151,10 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
   const xOf = (place: number) => (across.select.value === 'order' ? place + 1 : points[place].time / 1000);
 
   function open(place: number): void {
-    const id = data.id[points[place].row];
+    const { row } = points[place];
+    const id = data.id[row];
     host.onSelect?.([id]);
-    host.open?.({ page: 'run', id });
+    host.open?.({ page: 'run', id }, pageFromRow(data, row));
   }
 
   function showTip(place: number, announce: boolean): void {
@@ -380,8 +382,17 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
   );
   makeChips();
   draw();
-  if (host.ask && (payload.held ?? data.n) > data.n) {
-    void load(host.ask);
+  const { ask } = host;
+  let seen: IntersectionObserver | undefined;
+  if (ask && (payload.held ?? data.n) > data.n && typeof IntersectionObserver !== 'undefined') {
+    // Only what is on the page finds its kernel, and only what somebody looks at needs one.
+    seen = new IntersectionObserver(entries => {
+      if (entries.some(entry => entry.isIntersecting)) {
+        seen?.disconnect();
+        void load(ask);
+      }
+    });
+    seen.observe(root.element);
   }
 
   /** Fetch the runs that the output had no room for; without a kernel the note says how many those are. */
@@ -431,6 +442,7 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
     },
     destroy() {
       gone = true;
+      seen?.disconnect();
       stop();
       box.destroy();
       plot?.destroy();
