@@ -167,6 +167,7 @@ def look() -> None:
     assert_type(table.text(), str)
     assert_type(table.to_pandas(), pd.DataFrame)
     assert_type(table.selected, pd.DataFrame)
+    assert_type(tracknb.show("last").text(), str)
     assert_type(tracknb.trend("rmse", query="params.model = 'ridge'").text(), str)
     chart: Any = tracknb.chart(table, "loss")
     chart.properties(width=400)
