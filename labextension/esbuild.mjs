@@ -35,4 +35,4 @@ async function bundle(name, folder, options, limit) {
 
 await bundle('widget', '../tracknb/notebook/static', { entryPoints: ['src/widget.ts'], format: 'esm' }, 120);
 // Stands inside saved pages, so it is one script that needs no module.
-await bundle('standalone', '../tracknb/view/static', { entryPoints: ['src/standalone.ts'], format: 'iife' }, 200);
+await bundle('standalone', '../tracknb/view/static', { entryPoints: ['src/standalone.ts'], format: 'iife' }, 300);

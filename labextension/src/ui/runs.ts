@@ -7,6 +7,7 @@ import { button, copyLine, h, icon, iconButton, setText, statusMark } from './do
 import { filterRows, forgetNames, initialFilter, isFiltered, toggle, type ChipKind } from './filter';
 import { countText, toCsv } from './format';
 import { createGrid } from './grid';
+import { pageFromRow } from './page';
 import { QUERY_CSS, queryBox } from './querybox';
 import { Rows } from './rundata';
 import { copyViewButton, joined, separated, viewLine } from './state';
@@ -500,7 +501,7 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
   }
 
   function openRun(row: number): void {
-    host.open?.({ page: 'run', id: data.id[row] });
+    host.open?.({ page: 'run', id: data.id[row] }, pageFromRow(data, row));
   }
 
   function renderName(cell: HTMLElement, column: Column, row: number, position: number): void {
