@@ -9,7 +9,7 @@ import sqlite3
 import pytest
 
 import tracknb
-from tracknb.answers import answer
+from tracknb.answers import answer, pages_of
 from tracknb.errors import ArtifactPathError, InvalidValue, NotFound, RunDeleted, TracknbError
 from tracknb.looking import page
 
@@ -130,3 +130,12 @@ def test_what_is_not_there_is_said(run_id):
     for question in ({"ask": "run"}, {"ask": "files", "id": run_id}, {"ask": "nonsense"}, {}):
         with pytest.raises(InvalidValue):
             answer(question)
+
+
+def test_pages_that_are_saved_do_not_tell_whose_folder_it_is(run_id, monkeypatch):
+    location = tracknb.get_run(run_id).info.artifact_uri
+    monkeypatch.setenv("HOME", os.path.dirname(location))
+    [page] = pages_of(tracknb.MlflowClient(), [run_id]).values()
+
+    assert page["run"]["files"]["location"] == "~/artifacts"
+    assert asked("run", id=run_id).content["run"]["files"]["location"] == location

@@ -79,8 +79,7 @@ def answer(asked: Mapping[str, Any], view_id: str | None = None) -> Answer:
 
 def pages_of(client: TrackingClient, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return the pages of runs by run id, for an output that is to show them without a kernel."""
-    pages = {run_id: _QUESTIONS["run"](client, {"ask": "run", "id": run_id}) for run_id in run_ids}
-    return {run_id: page.content for run_id, page in pages.items() if not page.buffers}
+    return {run_id: run_page(client, client.get_run(run_id)).payload() for run_id in run_ids}
 
 
 def text_of(asked: Mapping[str, Any], key: str) -> str:

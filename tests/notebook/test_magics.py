@@ -416,3 +416,12 @@ def test_a_length_of_time_that_cannot_be_read_runs_nothing(shell, capsys):
 
     assert "like '30d', '12h' or '1d12h30m', not 'soon'" in capsys.readouterr().out
     assert "ran" not in shell.user_ns
+
+
+def test_a_run_knows_the_number_in_the_brackets_of_its_cell(shell):
+    shell.run_cell("1", store_history=True)
+    shell.run_cell("2", store_history=True)
+    outcome = shell.run_cell("%%track_run --experiment taxi\n3", store_history=True)
+
+    [run] = tracknb.search_runs(experiment_names=["taxi"], output_format="list")
+    assert run.data.tags["tracknb.source.execution_count"] == str(outcome.execution_count) == "3"

@@ -169,6 +169,7 @@ def look() -> None:
     assert_type(table.selected, pd.DataFrame)
     assert_type(tracknb.dashboard("experiments", experiment="nyc-taxi").text(), str)
     assert_type(tracknb.save_html("runs.html", table), Path)
+    assert_type(tracknb.show("last").text(), str)
     assert_type(tracknb.trend("rmse", query="params.model = 'ridge'").text(), str)
     chart: Any = tracknb.chart(table, "loss")
     chart.properties(width=400)

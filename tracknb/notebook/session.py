@@ -157,7 +157,7 @@ class Session:
             SOURCE_NAME_TAG: notebook,
             SOURCE_TYPE_TAG: "NOTEBOOK",
             CELL_TAG: _shortened(text),
-            EXECUTION_COUNT_TAG: str(self.shell.execution_count),
+            EXECUTION_COUNT_TAG: str(self._execution_count(info)),
             # A digest: saved outputs carry it, and must not tell where the notebook lies.
             CELL_GROUP_TAG: hashlib.sha256(f"{notebook}#{place}".encode()).hexdigest()[:16],
             PYTHON_TAG: environment.python_version(),
@@ -166,6 +166,14 @@ class Session:
         if cell_id:
             tags[CELL_ID_TAG] = str(cell_id)
         return tags | active.git_tags(git.facts(os.path.dirname(notebook) or os.getcwd()))
+
+    def _execution_count(self, info: ExecutionInfo) -> int:
+        """Return the number in the brackets of the cell that runs."""
+        # IPython 9 counts up before a cell runs, 8 behind it. What it keeps of the inputs ends with this cell in both.
+        history = self.shell.history_manager
+        if info.store_history and history is not None:
+            return len(history.input_hist_raw) - 1
+        return int(self.shell.execution_count)
 
     def _guarded(self, step: Callable[[], Any]) -> None:
         """Do a step of ours; the cell is never the worse for it."""

@@ -262,7 +262,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
       ...fact('Start', time(run.start)),
       ...fact('End', time(run.end)),
       ...fact('Duration', run.start === null ? '' : length),
-      ...fact('Run id', h('code', {}, run.id), copyId),
+      ...fact('Run id', h('code', { title: run.id }, run.id.length > 12 ? `${run.id.slice(0, 12)}…` : run.id), copyId),
       ...fact('Attempt', run.attempt === null ? '' : String(run.attempt)),
       ...fact('Source', name ? h('span', { title: source.name }, name) : ''),
       ...fact('Cell', source.count ? h('span', { title: source.cell && `Cell id ${source.cell}` }, `executed as [${source.count}]`) : ''),
@@ -605,7 +605,7 @@ function table(head: string[], rows: string[][]): HTMLElement {
 /** A table whose rows can be searched when there are many. */
 function filteredTable(title: string, head: string[], right: number[]): { element: HTMLElement; fill(rows: Cell[][]): void } {
   let all: Cell[][] = [];
-  const filter = h('input', { type: 'search', placeholder: 'Find', 'aria-label': `Find in ${title}` });
+  const filter = h('input', { type: 'search', class: 'tnb-push', placeholder: 'Find', 'aria-label': `Find in ${title}` });
   const body = h('tbody');
   const heads = head.map((word, at) => h('th', right.includes(at) ? { scope: 'col', class: 'tnb-n' } : { scope: 'col' }, word));
   const box = h('div', { class: 'tnb-scroll', tabindex: '0' }, h('table', { class: 'tnb-table' }, h('thead', {}, h('tr', {}, ...heads)), body));

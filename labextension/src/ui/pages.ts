@@ -28,7 +28,12 @@ export async function loadPage(
     }
   }
   if (known) {
-    return make(known, host);
+    const view = make(known, host);
+    if (host.ask) {
+      // Why there is no more than that.
+      view.element.append(h('div', { class: 'tnb-quiet', role: 'alert' }, problem));
+    }
+    return view;
   }
   const root = makeRoot();
   root.element.append(h('div', { class: 'tnb-empty', role: 'alert' }, problem));

@@ -47,13 +47,14 @@ it('opens a page over the view, and Back leads to the view as it was', async () 
   view.destroy();
 });
 
-it('shows what the table knows of a run where the kernel cannot say more', async () => {
+it('shows what the table knows of a run where the kernel does not answer, and says why', async () => {
   const view = createView(payload(), { ask: () => Promise.reject(new Error('The kernel is busy.')) });
   document.body.append(view.element);
 
   view.element.querySelector<HTMLElement>('.tnb-row .tnb-link')!.click();
 
-  await vi.waitFor(() => expect(view.element.textContent).toContain('This is what the table knows of the run.'));
+  await vi.waitFor(() => expect(view.element.textContent).toContain('The kernel is busy.'));
+  expect(view.element.querySelector('.tnb-page .tnb-facts')!.textContent).toContain('taxi');
   view.destroy();
 });
 
