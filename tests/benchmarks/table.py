@@ -160,10 +160,13 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """The ratio of the rounds' medians; for a bare figure the worst round."""
+        """The ratio of the rounds' medians; of a bare figure its median, or the worst round."""
         goal = GOALS[self.key]
         if goal.ratio == "ours":
-            return min(self.ours, default=None) if goal.at_least else max(self.ours, default=None)
+            # What must not happen at all is told of the worst round, what is measured of the middle one.
+            if goal.must == 0:
+                return max(self.ours, default=None)
+            return statistics.median(self.ours) if self.ours else None
         if not self.ours or not self.its:
             return None
         ours, its = statistics.median(self.ours), statistics.median(self.its)
