@@ -149,6 +149,7 @@ class Stage:
     def keep(self, key: str, value: float) -> None:
         """Keep a round's figure."""
         self.answers.setdefault(key, []).append(value)
+        print(f"{key}: {value:.1f}", file=sys.stderr, flush=True)
 
     def row(self, key: str, *, its: str = "", note: str = "") -> Row:
         """Return a figure's row, beside a peer's figure."""
@@ -187,7 +188,7 @@ def table(folder: Path, rounds: int, *, quick: bool) -> list[Row]:
             path = folder / f"{label}.db"
             MlflowClient(f"sqlite:///{path}").create_experiment("bench")
             fill_ours(path, "1", size, params=20, metrics=20)
-            first = f"{first_cell(f'sqlite:///{path}')}\nview = tracknb.runs_table(limit={size})"
+            first = f"{first_cell(f'sqlite:///{path}')}\nview = get_ipython().run_line_magic('track', 'runs --limit {size}')"
             for number in range(rounds):
                 stage.open(f"{label}-{number}.ipynb", [first, "view"])
                 try:
