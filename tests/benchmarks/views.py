@@ -70,7 +70,7 @@ _ACT: Final = """async ([number, act]) => {
     input.value = 'run-12'; input.dispatchEvent(new Event('input', {bubbles: true}));
   }
   await frame();
-  while (act !== 'sort' && told() === before) { await frame(); if (performance.now() - begin > 5000) break; }
+  while (act !== 'sort' && told() === before) { await frame(); if (performance.now() - begin > 5000) return null; }
   await frame();
   return performance.now() - begin;
 }"""
@@ -146,8 +146,10 @@ class Stage:
         found = self.devtools.send("Performance.getMetrics")["metrics"]
         return 1000 * next(float(item["value"]) for item in found if item["name"] == "TaskDuration")
 
-    def keep(self, key: str, value: float) -> None:
-        """Keep a round's figure."""
+    def keep(self, key: str, value: float | None) -> None:
+        """Keep a round's figure; None where what was waited for did not come."""
+        if value is None:
+            return
         self.answers.setdefault(key, []).append(value)
         print(f"{key}: {value:.1f}", file=sys.stderr, flush=True)
 
@@ -188,7 +190,8 @@ def table(folder: Path, rounds: int, *, quick: bool) -> list[Row]:
             path = folder / f"{label}.db"
             MlflowClient(f"sqlite:///{path}").create_experiment("bench")
             fill_ours(path, "1", size, params=20, metrics=20)
-            first = f"{first_cell(f'sqlite:///{path}')}\nview = get_ipython().run_line_magic('track', 'runs --limit {size}')"
+            asked = f"view = get_ipython().run_line_magic('track', 'runs --limit {size}')"
+            first = f"{first_cell(f'sqlite:///{path}')}\n{asked}"
             for number in range(rounds):
                 stage.open(f"{label}-{number}.ipynb", [first, "view"])
                 try:
