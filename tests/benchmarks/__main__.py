@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tests.benchmarks import logging_parts, reading_parts, safety_parts, start_part
+from tests.benchmarks import logging_parts, reading_parts, safety_parts, start_part, views
 from tests.benchmarks.contestants import Failed
 from tests.benchmarks.table import GOALS, PARTS, Row, markdown
 
@@ -26,6 +26,10 @@ MEASURES: Final[dict[str, Part]] = {
     "kill": safety_parts.kill,
     "writers": safety_parts.writers,
     "race": safety_parts.race,
+    "view-table": views.table,
+    "view-charts": views.charts,
+    "view-live": views.live,
+    "view-sizes": views.sizes,
 }
 
 

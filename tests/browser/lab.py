@@ -70,11 +70,11 @@ class Lab:
     folder: Path
     app: App = "lab"
 
-    def write(self, name: str, cells: list[str]) -> str:
+    def write(self, name: str, cells: list[str], *, kernel: str = "python3") -> str:
         """Write a notebook with code cells, unexecuted, and return its name."""
         notebook = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(source) for source in cells],
-            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+            metadata={"kernelspec": {"name": kernel, "display_name": "Python 3", "language": "python"}},
         )
         nbformat.write(notebook, self.folder / name)
         return name
@@ -189,6 +189,10 @@ class LabPage:
             self.errors.append(f"{error.message}\n{error.stack}")
 
     def _dialog(self, dialog) -> None:
+        # A notebook that was not saved asks before the page is left.
+        if dialog.type == "beforeunload":
+            dialog.accept()
+            return
         self.errors.append(f"a script opened a dialog: {dialog.message}")
         dialog.dismiss()
 

@@ -68,7 +68,7 @@ VIEWS: Final = (
     View("table", "%track runs"),
     View("columns", "%track runs", _open_columns, needs_runs=True),
     View("run from the table", "%track runs", _open_run, needs_runs=True),
-    View("trend", "%track trend --metric rmse", needs_runs=True),
+    View("trend", "%track trend", needs_runs=True),
     View("run", "%track show last", needs_runs=True),
     View("experiments", "%track experiments"),
     View("dashboard", "%track"),
