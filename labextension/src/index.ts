@@ -44,6 +44,13 @@ class TracknbRenderer extends Widget implements IRenderMime.IRenderer {
   ) {
     super();
     this.addClass('tracknb-output');
+    // Keys in our views do not reach the notebook, but whoever saves means the notebook and not the page.
+    this.node.addEventListener('keydown', event => {
+      if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key === 's') {
+        event.preventDefault();
+        void app.commands.execute('docmanager:save');
+      }
+    });
   }
 
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {

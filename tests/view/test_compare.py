@@ -124,6 +124,14 @@ def test_values_that_look_alike_in_four_digits_still_differ():
     assert row.differs
 
 
+def test_a_warning_of_long_and_many_names_stays_a_sentence():
+    sets = [{"mlflow.backstage.evaluation_set": f"{number}" + "x" * 4_000} for number in range(30)]
+    [warning] = comparison_of([make_run(n, f"run-{n}" * 100, tags=tags) for n, tags in enumerate(sets)]).warnings()
+
+    assert len(warning) < 800
+    assert "; and 26 more. Metrics" in warning
+
+
 def test_runs_of_different_evaluation_sets_are_warned_about_everywhere():
     first, second = two_runs()
     second = make_run(2, "forest", tags={"mlflow.backstage.evaluation_set": "v2"})

@@ -622,3 +622,11 @@ def test_a_curve_becomes_a_few_digits():
     assert spark([5.0, 5.0]) == "77"
     assert spark([-1.7e308, math.inf, 1.7e308]) == "0 f"
     assert len(spark([float(n) for n in range(1_000)])) == 24
+
+
+def test_a_name_cannot_turn_the_letters_that_follow_it():
+    """U+202E would show "photo_gnp.exe" as a picture."""
+    table = table_of([make_run(1, "photo_\u202egnp.exe")])
+
+    assert table.payload()["data"]["name"] == ["photo_\ufffdgnp.exe"]
+    assert "\u202e" not in table.html()

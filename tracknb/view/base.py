@@ -38,6 +38,7 @@ SHORT_TEXT: Final = 250
 _UNSHOWABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 _CELL_LETTERS: Final = 200
 _LETTERS_AND_ROWS: Final = ((_CELL_LETTERS, HTML_ROWS), (60, HTML_ROWS), (60, 20), (30, 8))
+_TURNS: Final = dict.fromkeys(map(ord, "\u202d\u202e"), "\N{REPLACEMENT CHARACTER}")
 _PAGE_ENDINGS: Final = (".html", ".htm")
 _HIDDEN: Final = ("mlflow.", "tracknb.")
 # Views that somebody still holds, so that the one on the screen hears what is ticked in it.
@@ -220,5 +221,9 @@ def shortened(text: str, limit: int | None) -> str:
 
 
 def sendable(text: str) -> str:
-    """Return stored text that can travel as UTF-8: half of a surrogate pair cannot."""
-    return text.encode("utf-8", "replace").decode()
+    """Return stored text that can travel as UTF-8, and that shows its letters in their order.
+
+    Half of a surrogate pair cannot travel. What turns the direction of all that follows would
+    show a name as another one.
+    """
+    return text.encode("utf-8", "replace").decode().translate(_TURNS)

@@ -64,6 +64,9 @@ if TYPE_CHECKING:
     import altair as alt
 
 # More runs than this have a row each and not a column: side by side they would not fit.
+# What a sentence names before it counts the rest, and how much of each name.
+_LISTED: Final = 4
+_NAME_LETTERS: Final = 60
 _SIDE_BY_SIDE: Final = 8
 _COLUMNS_OF_MANY: Final = 12
 _DIFFERS: Final = "≠"
@@ -221,10 +224,11 @@ class Comparison(RunsView):
         for run, label in zip(self.runs, self.labels(), strict=True):
             by_set.setdefault(evaluation_sets(run.data.tags), []).append(fmt.one_line(label))
         if len(by_set) > 1:
-            words = "; ".join(
-                f"{_listed(labels)} on {', '.join(map(fmt.one_line, names)) if names else 'none that is named'}"
+            groups = [
+                f"{_listed(labels)} on {_listed(list(map(fmt.one_line, names))) if names else 'none that is named'}"
                 for names, labels in by_set.items()
-            )
+            ]
+            words = "; ".join(groups[:_LISTED]) + (f"; and {len(groups) - _LISTED} more" if groups[_LISTED:] else "")
             found.append(f"Not evaluated on one evaluation set: {words}. Metrics of these runs may not compare.")
         return found
 
@@ -596,7 +600,8 @@ def _logged(name: str) -> bool:
 
 
 def _listed(labels: Sequence[str]) -> str:
-    return ", ".join(labels[:4]) + (f" and {len(labels) - 4} more" if len(labels) > 4 else "")
+    shown = ", ".join(fmt.clipped(label, _NAME_LETTERS) for label in labels[:_LISTED])
+    return shown + (f" and {len(labels) - _LISTED} more" if len(labels) > _LISTED else "")
 
 
 def _coded(values: Sequence[str | None]) -> dict[str, Any]:

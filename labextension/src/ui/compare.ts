@@ -37,6 +37,7 @@ const COMPARE_CSS = `
 .tracknb-view .tnb-side tbody tr.tnb-differs td.tnb-other { background: var(--tnb-soft); }
 .tracknb-view .tnb-side .tnb-ne { display: inline-block; width: 16px; text-indent: 0; color: var(--tnb-accent); font-weight: 700; }
 .tracknb-view .tnb-side tr.tnb-section th { padding: 8px 8px 2px; font-size: 12px; font-weight: 600; text-indent: 0; color: var(--tnb-fg2); }
+.tracknb-view .tnb-side .tnb-key { overflow: hidden; overflow-wrap: anywhere; display: inline-block; vertical-align: top; text-indent: 0; max-width: min(200px, 34vw); max-height: 60px; }
 .tracknb-view .tnb-side td.tnb-figure { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .tracknb-view .tnb-side td .tnb-mark { margin-right: 6px; vertical-align: baseline; }
 .tracknb-view .tnb-side td small { display: block; font-size: 12px; line-height: 16px; color: var(--tnb-fg2); }
@@ -115,7 +116,7 @@ export function compareView(payload: ComparePayload, host: Host = {}): View {
     h(
       'div',
       { class: 'tnb-bar' },
-      h('span', { class: 'tnb-title' }, payload.title),
+      h('span', { class: 'tnb-title', title: payload.title }, payload.title),
       h('span', { class: 'tnb-quiet' }, `${data.n} runs compared`)
     ),
     ...payload.warnings.map(text => h('div', { class: 'tnb-warning', role: 'note' }, h('b', {}, 'Warning: '), text)),
@@ -218,7 +219,7 @@ function sideBySide(payload: ComparePayload, open: (row: number) => void): { ele
 
 function rowOf(fact: Fact, statuses: string[]): HTMLElement {
   const mark = h('span', { class: 'tnb-ne', ...(fact.differs ? { title: 'The runs differ in this' } : {}) }, fact.differs ? '≠' : '');
-  const head = h('th', { scope: 'row', title: fact.key }, mark, fact.key);
+  const head = h('th', { scope: 'row', title: fact.key }, mark, h('span', { class: 'tnb-key' }, fact.key));
   const cells = fact.cells.map((cell, row) => {
     // Measured values nearly always differ; how far is said beside them.
     const other = fact.differs && fact.other[row] && fact.kind !== 'number';

@@ -5,7 +5,7 @@ import {
 } from './curvemath';
 import { button, h, setText } from './dom';
 import { formatNumber, formatTime, fullNumber, toNumber } from './format';
-import { axes, followWidth, padded, spread, uPlot } from './plot';
+import { axes, followWidth, noteNothing, padded, spread, uPlot } from './plot';
 import { families } from './series';
 import { PALETTE, runColor } from './theme';
 import type { SeriesJson } from './types';
@@ -189,6 +189,7 @@ class Chart {
     } else {
       this.plot?.setData(data);
     }
+    noteNothing(this.box, data.slice(1) as (number | null | undefined)[][]);
     const hidden = state.log
       ? parts.drawn.reduce((sum, { at }) => sum + columns[at].filter(value => typeof value === 'number' && value <= 0).length, 0)
       : 0;

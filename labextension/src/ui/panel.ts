@@ -2,7 +2,7 @@
 
 import { h, setText, statusMark } from './dom';
 import { formatDuration, formatElapsed, formatNumber, formatTime, fullNumber, statusWord, toNumber } from './format';
-import { axes, followWidth, padded, spread, uPlot } from './plot';
+import { axes, followWidth, noteNothing, padded, spread, uPlot } from './plot';
 import { align, curveOf, families, mergePoints } from './series';
 import { makeRoot, PALETTE, runColor } from './theme';
 import type { PanelPayload, PanelRun, PointsMessage, SeriesJson, View } from './types';
@@ -165,6 +165,7 @@ class FamilyChart {
     } else {
       this.plot?.setData(data);
     }
+    noteNothing(this.host, data.slice(1));
     this.showLast();
   }
 

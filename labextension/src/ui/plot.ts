@@ -29,6 +29,21 @@ const TIMES: uPlot.Axis.Values = [
   [0.001, ':{ss}.{fff}', '\n{YYYY}-{MM}-{DD} {HH}:{mm}', none, '\n{MM}-{DD} {HH}:{mm}', none, '\n{HH}:{mm}', none, 1]
 ];
 
+/** Steps between ticks for every number that a float can hold; uPlot's own end at a quadrillion. */
+const STEPS = Array.from({ length: 616 }, (_, i) => i - 308).flatMap(power =>
+  [1, 2, 2.5, 5].map(digit => Number(`${digit}e${power}`))
+);
+
+/** Say over a plot that there is nothing to draw, or that there is again. */
+export function noteNothing(box: HTMLElement, columns: readonly ArrayLike<number | null | undefined>[]): void {
+  const isEmpty = columns.every(column => Array.prototype.every.call(column, value => value === null || value === undefined));
+  if (isEmpty) {
+    box.dataset.note = 'No finite value';
+  } else {
+    delete box.dataset.note;
+  }
+}
+
 /** Axes in the theme's colours; the width of the left one follows its longest tick. */
 export function axes(element: Element, time: boolean): uPlot.Axis[] {
   const common = {
@@ -46,6 +61,7 @@ export function axes(element: Element, time: boolean): uPlot.Axis[] {
       ...common,
       gap: 4,
       space: 28,
+      incrs: STEPS,
       values: (_: uPlot, ticks: number[]) => ticks.map(tick),
       size: (_: uPlot, values: string[] | null) =>
         Math.max(28, 10 + 6.6 * Math.max(0, ...(values ?? []).map(text => text.length)))

@@ -145,7 +145,7 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
     h(
       'div',
       { class: 'tnb-bar' },
-      h('span', { class: 'tnb-title' }, payload.title),
+      h('span', { class: 'tnb-title', title: payload.title }, payload.title),
       h('span', { class: 'tnb-quiet' }, payload.query)
     )
   );

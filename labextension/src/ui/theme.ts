@@ -47,11 +47,11 @@ const CSS = `
 .tracknb-view input[type=checkbox] { margin: 0; width: 14px; height: 14px; accent-color: var(--tnb-accent); }
 .tracknb-view :focus-visible { outline: 2px solid var(--tnb-accent); outline-offset: -1px; }
 .tracknb-view .tnb-bar { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 8px; padding: 4px 0; }
-.tracknb-view .tnb-title { font-weight: 600; overflow-wrap: anywhere; }
+.tracknb-view .tnb-title { font-weight: 600; overflow: hidden; overflow-wrap: anywhere; max-height: 40px; }
 .tracknb-view .tnb-quiet { color: var(--tnb-fg2); overflow-wrap: anywhere; }
 .tracknb-view .tnb-push { margin-left: auto; }
 .tracknb-view input[type=search] { width: 232px; min-width: 0; }
-.tracknb-view .tnb-chips { display: flex; flex-wrap: wrap; gap: 4px; max-height: 52px; overflow-y: auto; }
+.tracknb-view .tnb-chips { display: flex; flex-wrap: wrap; gap: 4px; max-height: 68px; margin: 4px 0; overflow-y: auto; }
 .tracknb-view .tnb-chip, .tracknb-view button.tnb-chip { display: inline-block; height: 20px; line-height: 18px; padding: 0 6px; border: 1px solid var(--tnb-line);
   border-radius: 2px; background: var(--tnb-bg2); max-width: 224px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 12px; }
 .tracknb-view button.tnb-chip:hover { border-color: var(--tnb-accent); }
@@ -98,6 +98,7 @@ const CSS = `
 .tracknb-view .tnb-tip { position: absolute; z-index: 5; pointer-events: none; padding: 4px 8px; max-width: 260px; border: 1px solid var(--tnb-line2);
   background: var(--tnb-bg); overflow-wrap: anywhere; font-size: 12px; line-height: 17px; }
 .tracknb-view .tnb-tip b { display: block; }
+.tracknb-view .tnb-plot[data-note]::after { content: attr(data-note); position: absolute; inset: 40% 0 auto; text-align: center; color: var(--tnb-fg2); pointer-events: none; }
 .tracknb-view .tnb-charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 240px), 1fr)); gap: 8px; max-height: 520px; overflow-y: auto; }
 .tracknb-view .tnb-chart { border: 1px solid var(--tnb-line); padding: 4px 8px; min-width: 0; }
 .tracknb-view .tnb-chart h4 { margin: 0; font-size: 12px; line-height: 16px; font-weight: 600; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }

@@ -35,7 +35,7 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
   let plot: uPlot | undefined;
   const root = makeRoot(() => plot?.redraw(false, true), QUERY_CSS + TREND_CSS);
   root.element.append(
-    h('div', { class: 'tnb-bar' }, h('span', { class: 'tnb-title' }, payload.title), h('span', { class: 'tnb-quiet' }, payload.query))
+    h('div', { class: 'tnb-bar' }, h('span', { class: 'tnb-title', title: payload.title }, payload.title), h('span', { class: 'tnb-quiet' }, payload.query))
   );
   if (data.n === 0) {
     root.element.append(
