@@ -250,3 +250,12 @@ def test_a_missing_script_is_said_and_no_page_is_left(tmp_path, script):
     with pytest.raises(TracknbError, match="Install tracknb again"):
         dashboard().save(tmp_path / "runs.html")
     assert not Path(tmp_path / "runs.html").exists()
+
+
+def test_a_saved_catalogue_does_not_tell_how_the_users_folder_is_called(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    bicycles = Experiment("7", "bicycles", "/home/ada/work/runs-artifacts/7")
+    view = ExperimentList.of([bicycles], use={}, user="ada", now_ms=0)
+
+    assert "/home" not in json.dumps(view.payload())
+    assert view.payload()["locationBase"].startswith("~/work/")

@@ -630,3 +630,15 @@ def test_a_name_cannot_turn_the_letters_that_follow_it():
 
     assert table.payload()["data"]["name"] == ["photo_\ufffdgnp.exe"]
     assert "\u202e" not in table.html()
+
+
+def test_runs_below_runs_below_runs_read_as_such():
+    tags = [{}, {"mlflow.parentRunId": "a" * 32}, {"mlflow.parentRunId": "b" * 32}]
+    runs = [
+        replace(run, info=replace(run.info, run_id=letter * 32))
+        for letter, run in zip("abc", (make_run(n, name, tags=tags[n]) for n, name in enumerate("xyz")), strict=True)
+    ]
+    table = table_of(runs)
+
+    assert [line.split("FINISHED  ")[1].rstrip() for line in table.text().splitlines()[3:]] == ["x", "└ y", "  └ z"]
+    assert "\N{NO-BREAK SPACE}\N{NO-BREAK SPACE}└ z" in table.html()

@@ -188,7 +188,8 @@ class ExperimentList(View):
             f"Texts longer than {letters} letters are cut short in this output." if letters is not None else "",
         ]
         # Their folders differ in little but the end, and a thousand long paths would fill the output.
-        base = _common_beginning([item.artifact_location for item in items])
+        places = [fmt.without_home(item.artifact_location) for item in items]
+        base = _common_beginning(places)
         uses = [self.use_of(item) for item in items]
         return {
             "version": VERSION,
@@ -207,7 +208,7 @@ class ExperimentList(View):
                 "mine": [int(use.of_user > 0) for use in uses],
                 "lastRun": [use.newest if use.runs else None for use in uses],
                 "created": [item.creation_time for item in items],
-                "location": [sendable(item.artifact_location[len(base) :]) for item in items],
+                "location": [sendable(place[len(base) :]) for place in places],
                 "tags": [self._sent_tags(item.tags, letters) for item in items],
             },
         }

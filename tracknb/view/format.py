@@ -7,6 +7,7 @@ terminal is still a number.
 from __future__ import annotations
 
 import math
+import os
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -157,3 +158,9 @@ def counted(shown: int, total: int, what: str = "run") -> str:
 def sorted_keys(mappings: Sequence[dict[str, Any] | Any]) -> list[str]:
     """Return every key of several mappings, in alphabetical order."""
     return sorted({key for mapping in mappings for key in mapping})
+
+
+def without_home(text: str, home: str | None = None) -> str:
+    """Return a text for a saved output: it does not tell how the user's folder is called."""
+    home = os.path.expanduser("~") if home is None else home
+    return text.replace(f"{home}/", "~/") if len(home) > 1 else text

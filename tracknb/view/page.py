@@ -233,8 +233,7 @@ class RunPage(View):
 
     def _private(self, text: str) -> str:
         """Return a text that is saved into notebooks: it does not tell how the user's folder is called."""
-        home = self._facts.home
-        return text.replace(f"{home}/", "~/") if len(home) > 1 else text
+        return fmt.without_home(text, self._facts.home)
 
     # -- as HTML ---------------------------------------------------------------------
 

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SAMPLE: Final = 100
+# Runs that are each other's parents would have no end.
+_DEEPEST: Final = 16
 _TEXT_COLUMNS: Final = 12
 # More columns than this of one kind no page can hold; the first by name are sent.
 _CHUNK_COLUMNS: Final = 300
@@ -478,7 +480,15 @@ class RunTable(RunsView):
         left = len(head) - len(metrics) - len(params)
         right = [False] * left + [True] * len(metrics) + [False] * len(params)
         bests = self._bests
-        there = {run.info.run_id for run in self.runs} if self._has_nested else set()
+        parents = {run.info.run_id: run.data.tags.get(PARENT_TAG) for run in self.runs} if self._has_nested else {}
+        # HTML takes spaces at the beginning of a cell for none.
+        space = "\N{NO-BREAK SPACE}" * 2 if times else "  "
+
+        def indent(run: Run) -> str:
+            depth, parent = 0, parents.get(run.info.run_id)
+            while parent in parents and depth < _DEEPEST:
+                depth, parent = depth + 1, parents[parent]
+            return space * (depth - 1) + "└ " if depth else ""
 
         def number(run: Run, key: str) -> str:
             value = run.data.metrics.get(key)
@@ -488,8 +498,7 @@ class RunTable(RunsView):
             info = run.info
             attempt = _attempt(run.data.tags)
             again = f" (attempt {attempt})" if attempt is not None and attempt > 1 else ""
-            nested = "└ " if run.data.tags.get(PARENT_TAG) in there else ""
-            made = [fmt.status(info.status), f"{nested}{info.run_name}{again}"]
+            made = [fmt.status(info.status), f"{indent(run)}{info.run_name}{again}"]
             made += [self._experiments.get(info.experiment_id, info.experiment_id)] if several else []
             if times:
                 end = info.end_time if info.end_time is not None else self._now_ms
