@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -12,6 +13,19 @@ from traitlets.config import Config
 import tracknb
 from tests.servers import S3, MissingServer
 from tracknb import active, client
+
+
+# What the tests of these folders start is dear, so each of them is one worker's.
+_TOGETHER = ("browser", "differential", "transfer")
+
+
+def pytest_collection_modifyitems(items):
+    """Keep folders together where tests run in several processes."""
+    root = Path(__file__).parent
+    for item in items:
+        folder = item.path.relative_to(root).parts[0] if item.path.is_relative_to(root) else ""
+        if folder in _TOGETHER:
+            item.add_marker(pytest.mark.xdist_group(folder))
 
 
 @pytest.fixture

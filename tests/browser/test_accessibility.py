@@ -23,7 +23,9 @@ RUN_AXE = """async view => (await axe.run(view, {resultTypes: ['violations']})).
              nodes: found.nodes.map(node => node.html.slice(0, 160) + '  ' + node.failureSummary.slice(0, 240))}))"""
 # What Tab should reach: what is shown, can be used, and is not one of a group that arrow keys go through.
 CONTROLS = """view => [...view.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex]')]
-  .filter(item => item.tabIndex >= 0 && !item.disabled && item.checkVisibility({visibilityProperty: true}))"""
+  .filter(item => item.tabIndex >= 0 && !item.disabled && item.checkVisibility({visibilityProperty: true}))
+  // Of radio buttons only the chosen one is reached by Tab; arrows lead to the others.
+  .filter(item => item.type !== 'radio' || item.checked)"""
 NAME_OF = """item => (item.getAttribute('aria-label') || item.textContent || item.title || item.placeholder ||
   [...(item.labels ?? [])].map(label => label.textContent).join(' ') || '').trim()"""
 
