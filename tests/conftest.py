@@ -14,7 +14,6 @@ import tracknb
 from tests.servers import S3, MissingServer
 from tracknb import active, client
 
-
 # What the tests of these folders start is dear, so each of them is one worker's.
 _TOGETHER = ("browser", "differential", "transfer")
 
