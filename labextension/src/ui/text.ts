@@ -10,6 +10,22 @@ function textView(text: string): View {
   return { element: root.element, destroy: root.destroy };
 }
 
+/** A payload as outputs hold it with its lists as lists: long ones are kept as a text each (base.py, `packed`). */
+export function unpacked(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    return value.map(unpacked);
+  }
+  if (value === null || typeof value !== 'object') {
+    return value;
+  }
+  const entries = Object.entries(value);
+  if (entries.length === 1 && entries[0][0] === '[]' && typeof entries[0][1] === 'string') {
+    const list: unknown = JSON.parse(entries[0][1]);
+    return Array.isArray(list) ? list : [];
+  }
+  return Object.fromEntries(entries.map(([key, part]) => [key, unpacked(part)]));
+}
+
 /**
  * The view that `make` draws of a payload. It is given the payload and its kind; where it
  * answers with nothing, or fails, the text form is shown.

@@ -105,6 +105,18 @@ it('shows the text of a version that it does not know', () => {
   view.destroy();
 });
 
+it('reads lists that are kept as texts, and shows the text form where one is damaged', () => {
+  const whole = JSON.parse(JSON.stringify(payload()));
+  whole.data.name = { '[]': JSON.stringify(whole.data.name) };
+  const view = createView(whole);
+  document.body.append(view.element);
+  expect(view.element.querySelector('.tnb-row .tnb-link')!.textContent).toBe('one');
+  view.destroy();
+
+  whole.data.name = { '[]': '["one", "tw' };
+  expect(createView({ ...whole, text: 'in words' }).element.textContent).toContain('in words');
+});
+
 it('says what to do when there is no run', () => {
   const empty = payload();
   empty.total = empty.data.n = 0;

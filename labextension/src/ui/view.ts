@@ -8,12 +8,13 @@ import { pageView } from './page';
 import { withPages } from './pages';
 import { panelView } from './panel';
 import { runsView } from './runs';
-import { viewOr } from './text';
+import { unpacked, viewOr } from './text';
 import { trendView } from './trend';
-import type { Host, Payload, View } from './types';
+import { VERSION, type Host, type Payload, type View } from './types';
 
 /** A payload to the view that it asks for; pages that it opens lie on top of it. */
-export function createView(payload: unknown, host: Host = {}): View {
+export function createView(given: unknown, host: Host = {}): View {
+  const payload = readable(given);
   const { state, stateNote } = (payload ?? {}) as Partial<Payload>;
   // Only the first view is opened by a copied line; a page on top of it opens as it always does.
   const make = (own: Host) => makeView(payload, { ...own, state: state ?? host.state });
@@ -23,6 +24,15 @@ export function createView(payload: unknown, host: Host = {}): View {
     root?.append(h('div', { class: 'tnb-quiet', role: 'note' }, stateNote));
   }
   return view;
+}
+
+function readable(given: unknown): unknown {
+  try {
+    return unpacked(given);
+  } catch {
+    // A list that was cut off or edited by hand.
+    return { version: VERSION, text: (given as Partial<Payload>).text };
+  }
 }
 
 function makeView(payload: unknown, host: Host): View {
