@@ -385,6 +385,11 @@ def pin_tag(user: str) -> str:
     return PIN_TAGS + star_tag(user).removeprefix(STAR_TAGS)
 
 
+def is_own_tag(key: str) -> bool:
+    """Say whether a tag is a user's own: neither MLflow's nor ours."""
+    return not key.startswith(("mlflow.", "tracknb."))
+
+
 def is_marked(tags: Mapping[str, str], tag: str) -> bool:
     """Say whether a mark is set: a star, a pin, or that a run is archived."""
     return tags.get(tag) == "true"

@@ -65,15 +65,8 @@ class LocalArtifacts:
         folder = self._resolved(path) if path else root
         if not folder.is_dir():
             return []
-        return [
-            FileInfo(
-                path=entry.relative_to(root).as_posix(),
-                is_dir=entry.is_dir(),
-                file_size=None if entry.is_dir() else entry.stat().st_size,
-            )
-            for entry in sorted(folder.iterdir())
-            if not entry.name.startswith(PARTIAL)
-        ]
+        found = (_info(entry, root) for entry in sorted(folder.iterdir()) if not entry.name.startswith(PARTIAL))
+        return [item for item in found if item is not None]
 
     def local_path(self, artifact_path: str, dst_path: str | os.PathLike[str] | None = None) -> Path:
         """Return where a logged file or folder lies on this machine; with ``dst_path``, a copy there."""
@@ -134,7 +127,7 @@ class LocalArtifacts:
             raise ArtifactPathError(f"The artifact path {artifact_path!r} holds a NUL character. Nothing was logged.")
         root = Path(os.path.realpath(self.root))
         path = Path(os.path.realpath(root / artifact_path))
-        if path != root and not str(path).startswith(f"{root}{os.sep}"):
+        if not _lies_in(path, root):
             raise ArtifactPathError(
                 f"The artifact path '{artifact_path}' leads out of the run's folder. Nothing was logged. "
                 "Use a relative path without '..'."
@@ -142,9 +135,27 @@ class LocalArtifacts:
         return path
 
 
+def _info(entry: Path, root: Path) -> FileInfo | None:
+    """Return what is said of a file or folder; None for one that just went, and for a link out of the root."""
+    try:
+        if entry.is_symlink() and not _lies_in(Path(os.path.realpath(entry)), root):
+            return None
+        status = entry.stat()
+    except OSError:
+        return None
+    is_dir = stat.S_ISDIR(status.st_mode)
+    return FileInfo(
+        path=entry.relative_to(root).as_posix(), is_dir=is_dir, file_size=None if is_dir else status.st_size
+    )
+
+
+def _lies_in(path: Path, root: Path) -> bool:
+    return path == root or str(path).startswith(f"{root}{os.sep}")
+
+
 def _open_at_once(path: str, flags: int) -> int:
-    # A pipe may have taken the file's place, and nobody may ever write into it.
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    # A pipe may have taken the file's place, and nobody may ever write into it; so may a link out of the folder.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
 
 
 def files_to_log(local_dir: str | os.PathLike[str], store_files: Collection[str | Path]) -> list[tuple[Path, str]]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tracknb import names
-from tracknb.entities import evaluation_sets
+from tracknb.entities import evaluation_sets, is_own_tag
 from tracknb.errors import InvalidValue
 from tracknb.view import pictures, standalone
 from tracknb.view.format import clipped, one_line
@@ -43,7 +43,6 @@ _LETTERS_AND_ROWS: Final = ((_CELL_LETTERS, HTML_ROWS), (60, HTML_ROWS), (60, 20
 _SHORT_LIST: Final = 4
 _TURNS: Final = dict.fromkeys(map(ord, "\u202d\u202e"), "\N{REPLACEMENT CHARACTER}")
 _PAGE_ENDINGS: Final = (".html", ".htm")
-_HIDDEN: Final = ("mlflow.", "tracknb.")
 # Views that somebody still holds, so that the one on the screen hears what is ticked in it.
 _views: weakref.WeakValueDictionary[str, View] = weakref.WeakValueDictionary()
 
@@ -182,7 +181,7 @@ def view_by_id(view_id: str) -> View | None:
 
 def shown_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """Return the tags that a user set: not MLflow's and not ours."""
-    return {key: value for key, value in tags.items() if not key.startswith(_HIDDEN)}
+    return {key: value for key, value in tags.items() if is_own_tag(key)}
 
 
 def chip_texts(tags: Mapping[str, str]) -> list[str]:
