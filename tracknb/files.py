@@ -196,19 +196,25 @@ def _is_store(status: os.stat_result, store_files: Collection[str | Path]) -> bo
 
 def write_beside(target: Path, write: Callable[[Path], object]) -> None:
     """Let a file be written beside its place, then rename it into it."""
-    partial = target.with_name(f"{PARTIAL}{names.new_id()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            write(partial)
-            os.replace(partial, target)
-        finally:
-            partial.unlink(missing_ok=True)
+        replace_whole(target, write)
     except errors.TracknbError:
         raise
     except OSError as error:
         # The file that is copied may be at fault as well as our own folder.
         raise errors.of_system(error, error.filename or target) from error
+
+
+def replace_whole(target: Path, write: Callable[[Path], object]) -> None:
+    """Put what is written in a file's place, all of it or nothing; raises `OSError` as the system does."""
+    # Beside its place, because a rename does not cross file systems.
+    partial = target.with_name(f"{PARTIAL}{names.new_id()}")
+    try:
+        write(partial)
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def make_folder(path: Path) -> None:

@@ -11,7 +11,7 @@ import os
 import re
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -233,6 +233,51 @@ def left_out_columns(metrics: int, params: int, shown: int) -> str:
     counts = [(metrics - shown, "metric"), (params - shown, "param")]
     words = " and ".join(f"{count:,} more {what}{'s' if count > 1 else ''}" for count, what in counts if count > 0)
     return f"Not shown: {words}; tracknb.search_runs() has them all." if words else ""
+
+
+def fitted(
+    make: Callable[[int, int | None, int | None], dict[str, Any]],
+    limit: int,
+    *,
+    count: int,
+    letters: int | None = None,
+    keys: Callable[[], int] | None = None,
+) -> dict[str, Any]:
+    """Return data that weighs at most ``limit`` as JSON: long texts are cut, then items left out, then keys.
+
+    Parameters
+    ----------
+    make
+        Makes the data of the first ``count`` items, of texts of so many letters and of so many
+        keys an item (None is all).
+    limit
+        In letters. What weighs more with nothing left in it is returned all the same.
+    count
+        How many items there are.
+    letters
+        How short texts are from the beginning.
+    keys
+        Tells how many keys the first item has: it is always there, with fewer of them. Without
+        it items have no keys to leave out, and the first goes too.
+    """
+    kept: int | None = None
+    least = 0 if keys is None else 1
+    data = make(count, letters, kept)
+    while (weight := len(json.dumps(data))) > limit:
+        # Weight grows about with what is in it; a little less than the share fits.
+        share = limit / weight * 0.95
+        if letters is None:
+            letters = SHORT_TEXT
+        elif count > least:
+            count = max(least, min(count - 1, int(count * share)))
+        elif keys is None or count == 0 or kept == 0:
+            # What is left is the title and the query, and those are the user's own.
+            break
+        else:
+            held = keys()
+            kept = int(min(held, held if kept is None else kept) * share)
+        data = make(count, letters, kept)
+    return data
 
 
 def short_note(letters: int, keys: int | None) -> str:
