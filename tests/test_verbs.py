@@ -165,6 +165,18 @@ def test_store_looks_into_another_file(client: tracknb.TrackingClient, tmp_path:
     assert found("--store", str(tmp_path / "other.db")) == ["far"]
 
 
+def test_a_view_asks_the_store_that_it_was_made_from(
+    client: tracknb.TrackingClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also after the notebook went on to another one."""
+    views = [tracknb.runs_table(), tracknb.trend("rmse"), tracknb.show("linear"), tracknb.dashboard()]
+    monkeypatch.setenv("TRACKNB_TRACKING_URI", f"sqlite:///{tmp_path}/other.db")
+
+    for view in views:
+        told = answer({"ask": "experiments"}, view.view_id).content["data"]["name"]
+        assert sorted(told) == ["empty-exp", "nyc-taxi"]
+
+
 def test_trend_draws_the_metric_that_was_named(client: tracknb.TrackingClient) -> None:
     view = run_verb(["trend", "nyc-taxi", "--metric", "rmse"])
 
