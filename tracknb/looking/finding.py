@@ -264,18 +264,24 @@ def named_run(client: TrackingClient, text: str) -> Run:
         for run in _all_runs(client, places, page=1):
             return run
         raise NotFound("There is no run to show yet. Track a cell with: %%track_run --experiment my-experiment")
-    seen: list[str] = []
-    beginning: list[Run] = []
+    # The store finds a name at once; its runs are gone through only to say which name was near.
+    for quote in "'\"":
+        if quote not in text:
+            called = client.search_runs(list(places), f"attributes.run_name = {quote}{text}{quote}", max_results=1)
+            if called:
+                return called[0]
+            break
+    if re.fullmatch(r"[0-9a-f]{4,31}", text):
+        beginning = client.search_runs(list(places), f"attributes.run_id LIKE '{text}%'", max_results=_PAGE)
+        if len(beginning) == 1:
+            return beginning[0]
+        if beginning:
+            raise InvalidValue(f"{len(beginning)} runs have an id that begins with '{text}'. Write more of it.")
+    seen = []
     for run in _all_runs(client, places):
         if run.info.run_name == text:
             return run
-        if len(text) >= 4 and run.info.run_id.startswith(text):
-            beginning.append(run)
         seen.append(run.info.run_name)
-    if len(beginning) == 1:
-        return beginning[0]
-    if beginning:
-        raise InvalidValue(f"{len(beginning)} runs have an id that begins with '{text}'. Write more of it.")
     near = difflib.get_close_matches(text, seen, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else " A run is named by its id, the beginning of one, or its name."
     raise NotFound(f"No run is called '{text}', and no run's id begins so.{hint}")
