@@ -97,7 +97,7 @@ def test_links_are_followed_inside_the_run_and_not_out_of_it(run_id, tmp_path):
     files = asked("run", id=run_id).content["run"]["files"]
     assert [item["path"] for item in files["entries"] if "/" not in item["path"]] == listed
     assert (files["cut"], files["problem"]) == (False, "")
-    with pytest.raises(ArtifactPathError):
+    with pytest.raises(ArtifactPathError, match=r"'outside' leads out of the run's folder\. Nothing was read\."):
         asked("files", id=run_id, path="outside")
     assert asked("file", id=run_id, path="same.txt").content["text"] == "hello"
 

@@ -20,6 +20,7 @@ from tracknb.errors import ArtifactPathError, NotFound
 
 # How the name of what is not whole yet begins.
 PARTIAL = ".tracknb-partial-"
+_UNREAD = "Nothing was read."
 
 
 class LocalArtifacts:
@@ -62,7 +63,7 @@ class LocalArtifacts:
         """Return what lies directly in a folder of this run, by name; nothing if it is absent."""
         # The root may be a link; what lies in it is found by its real path.
         root = Path(os.path.realpath(self.root))
-        folder = self._resolved(path) if path else root
+        folder = self._resolved(path, _UNREAD) if path else root
         if not folder.is_dir():
             return []
         found = (_info(entry, root) for entry in sorted(folder.iterdir()) if not entry.name.startswith(PARTIAL))
@@ -70,7 +71,7 @@ class LocalArtifacts:
 
     def local_path(self, artifact_path: str, dst_path: str | os.PathLike[str] | None = None) -> Path:
         """Return where a logged file or folder lies on this machine; with ``dst_path``, a copy there."""
-        path = self._resolved(artifact_path)
+        path = self._resolved(artifact_path, _UNREAD)
         if not path.exists():
             raise no_such_artifact(artifact_path)
         if dst_path is None:
@@ -90,7 +91,7 @@ class LocalArtifacts:
 
     def head(self, artifact_path: str, limit: int) -> tuple[bytes, int]:
         """Return the first ``limit`` bytes of a file, and how many it has."""
-        path = self._resolved(artifact_path)
+        path = self._resolved(artifact_path, _UNREAD)
         try:
             status = os.stat(path)
             if not stat.S_ISREG(status.st_mode) or _is_store(status, self._store_files):
@@ -122,14 +123,14 @@ class LocalArtifacts:
         except OSError as error:
             raise errors.of_system(error, error.filename or own) from error
 
-    def _resolved(self, artifact_path: str) -> Path:
+    def _resolved(self, artifact_path: str, outcome: str = "Nothing was logged.") -> Path:
         if "\x00" in artifact_path:
-            raise ArtifactPathError(f"The artifact path {artifact_path!r} holds a NUL character. Nothing was logged.")
+            raise ArtifactPathError(f"The artifact path {artifact_path!r} holds a NUL character. {outcome}")
         root = Path(os.path.realpath(self.root))
         path = Path(os.path.realpath(root / artifact_path))
         if not _lies_in(path, root):
             raise ArtifactPathError(
-                f"The artifact path '{artifact_path}' leads out of the run's folder. Nothing was logged. "
+                f"The artifact path '{artifact_path}' leads out of the run's folder. {outcome} "
                 "Use a relative path without '..'."
             )
         return path
