@@ -10,6 +10,8 @@ import pytest
 
 import tracknb
 from tracknb.answers import answer, pages_of
+from tracknb.capture.environment import user_name
+from tracknb.entities import pin_tag, star_tag
 from tracknb.errors import ArtifactPathError, InvalidValue, NotFound, RunDeleted, TracknbError
 from tracknb.looking import page
 
@@ -82,6 +84,24 @@ def test_file_reads_the_files_of_the_run_and_nothing_else(run_id, store, path):
             asked("file", id=run_id, path=path, whole=whole)
 
 
+def test_links_are_followed_inside_the_run_and_not_out_of_it(run_id, tmp_path):
+    """Nor do they hide the other files, or come up again and again where they go in a circle."""
+    folder = tracknb.get_run(run_id).info.artifact_uri
+    os.symlink("/etc", f"{folder}/outside")
+    os.symlink(tmp_path / "nowhere", f"{folder}/dangling")
+    os.symlink(".", f"{folder}/circle")
+    os.symlink("notes.txt", f"{folder}/same.txt")
+
+    listed = [item["path"] for item in asked("files", id=run_id, path="").content["entries"]]
+    assert listed == ["circle", "data", "notes.txt", "same.txt"]
+    files = asked("run", id=run_id).content["run"]["files"]
+    assert [item["path"] for item in files["entries"] if "/" not in item["path"]] == listed
+    assert (files["cut"], files["problem"]) == (False, "")
+    with pytest.raises(ArtifactPathError, match=r"'outside' leads out of the run's folder\. Nothing was read\."):
+        asked("files", id=run_id, path="outside")
+    assert asked("file", id=run_id, path="same.txt").content["text"] == "hello"
+
+
 def test_change_run_sets_tags_and_deletes_them(run_id, store):
     told = asked("change_run", id=run_id, set={"mlflow.note.content": "second", "stage": "x"}, delete=["team", "none"])
 
@@ -114,6 +134,36 @@ def test_change_run_refuses_what_does_not_fit_and_changes_nothing(run_id, change
     with pytest.raises(TracknbError):
         asked("change_run", id=run_id, **change)
     assert tracknb.get_run(run_id).data.tags == before
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["mlflow.user", "mlflow.runName", "mlflow.parentRunId", "tracknb.source.cell", "tracknb.alert.nan.rmse"],
+)
+@pytest.mark.parametrize("question", ["change_run", "change_experiment"])
+def test_a_page_does_not_write_what_the_tracker_keeps(run_id, question, key):
+    """A notebook from elsewhere names the tag that a click sets; it must not be able to name these."""
+    run = tracknb.get_run(run_id)
+    place = run_id if question == "change_run" else run.info.experiment_id
+    for change in ({"set": {"mine": "x", key: "y"}}, {"delete": [key]}):
+        with pytest.raises(InvalidValue, match=rf"The tag '{key}' is kept by the tracker.* Nothing was changed"):
+            asked(question, id=place, **change)
+
+    assert tracknb.get_run(run_id).data.tags == run.data.tags
+
+
+def test_a_page_sets_the_marks_of_its_user_and_of_nobody_else(run_id):
+    own = {star_tag(user_name()): "true", pin_tag(user_name()): "true", "tracknb.archived": "true"}
+    assert own.items() <= asked("change_run", id=run_id, set=own).content["tags"].items()
+    assert own.keys().isdisjoint(asked("change_run", id=run_id, delete=list(own)).content["tags"])
+
+    with pytest.raises(InvalidValue, match=r"'tracknb\.star\.somebody' is a mark of another user"):
+        asked("change_run", id=run_id, set={"tracknb.star.somebody": "true"})
+
+
+def test_too_many_runs_are_refused_before_they_are_looked_up(run_id):
+    with pytest.raises(InvalidValue, match="100,000 runs are too many to stand side by side"):
+        asked("compare", ids=["nobody"] * 100_000)
 
 
 def test_a_deleted_run_is_shown_and_not_changed(run_id):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -163,6 +165,38 @@ def test_store_looks_into_another_file(client: tracknb.TrackingClient, tmp_path:
     other.create_run(other.create_experiment("elsewhere"), run_name="far")
 
     assert found("--store", str(tmp_path / "other.db")) == ["far"]
+
+
+def test_a_view_asks_the_store_that_it_was_made_from(
+    client: tracknb.TrackingClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also after the notebook went on to another one."""
+    views = [tracknb.runs_table(), tracknb.trend("rmse"), tracknb.show("linear"), tracknb.dashboard()]
+    monkeypatch.setenv("TRACKNB_TRACKING_URI", f"sqlite:///{tmp_path}/other.db")
+
+    for view in views:
+        told = answer({"ask": "experiments"}, view.view_id).content["data"]["name"]
+        assert sorted(told) == ["empty-exp", "nyc-taxi"]
+
+
+def test_a_page_that_is_answered_beside_a_cell_leaves_its_garbage_collection_on(
+    client: tracknb.TrackingClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cell that trains makes garbage of its own, and its memory must not grow while somebody looks."""
+    was_on = []
+    read = tracknb.TrackingClient.search_runs
+
+    def search_runs(*args: object, **options: object) -> object:
+        was_on.append(gc.isenabled())
+        return read(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tracknb.TrackingClient, "search_runs", search_runs)
+    with ThreadPoolExecutor() as threads:
+        threads.submit(found, "nyc-taxi").result()
+    found("nyc-taxi")
+
+    assert was_on == [True, False]
+    assert gc.isenabled()
 
 
 def test_trend_draws_the_metric_that_was_named(client: tracknb.TrackingClient) -> None:

@@ -45,6 +45,7 @@ from tracknb.entities import (
     TRACEBACK_TAG,
     Run,
     RunStatus,
+    attempt_of,
 )
 from tracknb.errors import InvalidValue, NestedCall, NotFound, TracknbError
 from tracknb.live import LiveRun
@@ -361,7 +362,6 @@ def make_durable(opened: OpenRun) -> None:
 
 
 def _live_of(run: Run, experiment: str) -> LiveRun:
-    attempt = run.data.tags.get(ATTEMPT_TAG, "")
     return LiveRun(
         run_id=run.info.run_id,
         name=run.info.run_name,
@@ -370,7 +370,7 @@ def _live_of(run: Run, experiment: str) -> LiveRun:
         start_time=run.info.start_time,
         params=dict(run.data.params),
         tags=dict(run.data.tags),
-        attempt=int(attempt) if attempt.isdecimal() else None,
+        attempt=attempt_of(run.data.tags),
     )
 
 

@@ -15,10 +15,12 @@ from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
 from tracknb import active, names
+from tracknb.capture.environment import user_name
 from tracknb.client import TrackingClient
+from tracknb.entities import ARCHIVED_TAG, NOTE_TAG, PIN_TAGS, STAR_TAGS, is_own_tag, pin_tag, star_tag
 from tracknb.errors import InvalidValue, NotFound
 from tracknb.looking.catalogue import catalogue, experiment_page
-from tracknb.looking.compare import comparison, named_runs
+from tracknb.looking.compare import MOST_RUNS, comparison, named_runs, too_many
 from tracknb.looking.curves import as_live
 from tracknb.looking.finding import DEFAULT_LIMIT, Found, find
 from tracknb.looking.page import folder, preview, run_page, whole
@@ -112,6 +114,38 @@ def whole_of(asked: Mapping[str, Any], key: str) -> int:
     return value
 
 
+def tags_of(asked: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:
+    """Return the tags that a page wants to set, and those that it wants gone.
+
+    A page may write a user's own tags, the note, whether something is archived, and the marks
+    of the user who runs this kernel. All else is what the tracker found out, or another user's: a
+    notebook of strangers must not rewrite it at a click.
+
+    Raises
+    ------
+    InvalidValue
+        One of the tags is not for pages, or they are no texts by key.
+    """
+    tags = asked.get("set") or {}
+    if not isinstance(tags, dict) or not all(isinstance(item, str) for pair in tags.items() for item in pair):
+        raise InvalidValue(f"The question '{asked.get('ask')}' needs texts by tag as 'set'.")
+    gone = texts_of(asked, "delete") if asked.get("delete") is not None else []
+    user = user_name()
+    for key in (*tags, *gone):
+        if is_own_tag(key) or key in (NOTE_TAG, ARCHIVED_TAG, star_tag(user), pin_tag(user)):
+            continue
+        if key.startswith((STAR_TAGS, PIN_TAGS)):
+            raise InvalidValue(
+                f"'{key}' is a mark of another user; yours is called '{star_tag(user)}' or '{pin_tag(user)}'. "
+                "Nothing was changed. Run the cell again, and its output sets your own."
+            )
+        raise InvalidValue(
+            f"The tag '{key}' is kept by the tracker, and a page does not write it. Nothing was changed. "
+            "From code: tracknb.MlflowClient().set_tag()"
+        )
+    return tags, gone
+
+
 # -- the questions -----------------------------------------------------------------
 
 
@@ -145,10 +179,7 @@ def _file(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
 def _change_run(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
     """Set and delete tags of a run, or give it another name; answer with its tags and name."""
     run_id = text_of(asked, "id")
-    tags = asked.get("set", {})
-    if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
-        raise InvalidValue("The question 'change_run' needs texts by tag as 'set'.")
-    gone = texts_of(asked, "delete") if "delete" in asked else []
+    tags, gone = tags_of(asked)
     name = text_of(asked, "name") if asked.get("name") is not None else None
     if tags or name is not None:
         client.update_run(run_id, name=name, tags=tags)
@@ -157,8 +188,11 @@ def _change_run(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
         with contextlib.suppress(NotFound):
             client.delete_tag(run_id, key)
     run = client.get_run(run_id)
-    held = {sendable(key): sendable(value) for key, value in run.data.tags.items()}
-    return Answer({"tags": held, "name": sendable(run.info.run_name)})
+    return Answer({"tags": _sendable_tags(run.data.tags), "name": sendable(run.info.run_name)})
+
+
+def _sendable_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    return {sendable(key): sendable(value) for key, value in tags.items()}
 
 
 @question("panel")
@@ -195,6 +229,7 @@ def _asked_again(client: TrackingClient, asked: Mapping[str, Any]) -> RunTable:
     again = asked.get("asked")
     if not isinstance(again, dict):
         raise InvalidValue("The runs of this output are no longer in the kernel's memory. Run the cell again.")
+    again = {**again, "ask": asked.get("ask")}
     limit = again.get("limit")
     options = {name: texts_of(again, key) for name, key in _FILTERS.items() if again.get(key)}
     found = find(
@@ -237,7 +272,11 @@ def _trend(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
 @question("compare")
 def _compare(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
     """Answer with the comparison of runs, given by their ids; the first is the baseline."""
-    return Answer(remember(comparison(client, named_runs(client, texts_of(asked, "ids"))), client).payload())
+    ids = texts_of(asked, "ids")
+    if len(ids) > MOST_RUNS:
+        # Before any of them is looked up.
+        raise too_many(len(ids))
+    return Answer(remember(comparison(client, named_runs(client, ids)), client).payload())
 
 
 @question("matching")
@@ -268,9 +307,6 @@ def _experiment(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
 @question("change_experiment")
 def _change_experiment(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
     """Set tags of an experiment and take others off; answer with its tags as they are then."""
-    tags = asked.get("set") or {}
-    if not isinstance(tags, dict) or not all(isinstance(item, str) for pair in tags.items() for item in pair):
-        raise InvalidValue("The question 'change_experiment' needs texts by key as 'set'.")
-    removed = texts_of(asked, "delete") if asked.get("delete") is not None else []
-    changed = client.change_experiment_tags(text_of(asked, "id"), tags, removed)
-    return Answer({"tags": dict(changed.tags)})
+    tags, gone = tags_of(asked)
+    changed = client.change_experiment_tags(text_of(asked, "id"), tags, gone)
+    return Answer({"tags": _sendable_tags(changed.tags)})

@@ -385,6 +385,23 @@ def pin_tag(user: str) -> str:
     return PIN_TAGS + star_tag(user).removeprefix(STAR_TAGS)
 
 
+def attempt_of(tags: Mapping[str, str]) -> int | None:
+    """Return which attempt of its cell a run is, counted from 1; None where nobody counted."""
+    text = tags.get(ATTEMPT_TAG, "")
+    # Tags are anybody's text: int() takes digits of other scripts, and refuses thousands of them.
+    return int(text[:18]) if text.isascii() and text.isdecimal() else None
+
+
+def context_of(used: DatasetInput) -> str:
+    """Return what a run used data for, such as "training"; empty where nobody said."""
+    return next((tag.value for tag in used.tags if tag.key == DATASET_CONTEXT_TAG), "")
+
+
+def is_own_tag(key: str) -> bool:
+    """Say whether a tag is a user's own: neither MLflow's nor ours."""
+    return not key.startswith(("mlflow.", "tracknb."))
+
+
 def is_marked(tags: Mapping[str, str], tag: str) -> bool:
     """Say whether a mark is set: a star, a pin, or that a run is archived."""
     return tags.get(tag) == "true"

@@ -20,6 +20,7 @@ from tracknb.errors import ArtifactPathError, NotFound
 
 # How the name of what is not whole yet begins.
 PARTIAL = ".tracknb-partial-"
+_UNREAD = "Nothing was read."
 
 
 class LocalArtifacts:
@@ -62,22 +63,15 @@ class LocalArtifacts:
         """Return what lies directly in a folder of this run, by name; nothing if it is absent."""
         # The root may be a link; what lies in it is found by its real path.
         root = Path(os.path.realpath(self.root))
-        folder = self._resolved(path) if path else root
+        folder = self._resolved(path, _UNREAD) if path else root
         if not folder.is_dir():
             return []
-        return [
-            FileInfo(
-                path=entry.relative_to(root).as_posix(),
-                is_dir=entry.is_dir(),
-                file_size=None if entry.is_dir() else entry.stat().st_size,
-            )
-            for entry in sorted(folder.iterdir())
-            if not entry.name.startswith(PARTIAL)
-        ]
+        found = (_info(entry, root) for entry in sorted(folder.iterdir()) if not entry.name.startswith(PARTIAL))
+        return [item for item in found if item is not None]
 
     def local_path(self, artifact_path: str, dst_path: str | os.PathLike[str] | None = None) -> Path:
         """Return where a logged file or folder lies on this machine; with ``dst_path``, a copy there."""
-        path = self._resolved(artifact_path)
+        path = self._resolved(artifact_path, _UNREAD)
         if not path.exists():
             raise no_such_artifact(artifact_path)
         if dst_path is None:
@@ -97,7 +91,7 @@ class LocalArtifacts:
 
     def head(self, artifact_path: str, limit: int) -> tuple[bytes, int]:
         """Return the first ``limit`` bytes of a file, and how many it has."""
-        path = self._resolved(artifact_path)
+        path = self._resolved(artifact_path, _UNREAD)
         try:
             status = os.stat(path)
             if not stat.S_ISREG(status.st_mode) or _is_store(status, self._store_files):
@@ -129,22 +123,40 @@ class LocalArtifacts:
         except OSError as error:
             raise errors.of_system(error, error.filename or own) from error
 
-    def _resolved(self, artifact_path: str) -> Path:
+    def _resolved(self, artifact_path: str, outcome: str = "Nothing was logged.") -> Path:
         if "\x00" in artifact_path:
-            raise ArtifactPathError(f"The artifact path {artifact_path!r} holds a NUL character. Nothing was logged.")
+            raise ArtifactPathError(f"The artifact path {artifact_path!r} holds a NUL character. {outcome}")
         root = Path(os.path.realpath(self.root))
         path = Path(os.path.realpath(root / artifact_path))
-        if path != root and not str(path).startswith(f"{root}{os.sep}"):
+        if not _lies_in(path, root):
             raise ArtifactPathError(
-                f"The artifact path '{artifact_path}' leads out of the run's folder. Nothing was logged. "
+                f"The artifact path '{artifact_path}' leads out of the run's folder. {outcome} "
                 "Use a relative path without '..'."
             )
         return path
 
 
+def _info(entry: Path, root: Path) -> FileInfo | None:
+    """Return what is said of a file or folder; None for one that just went, and for a link out of the root."""
+    try:
+        if entry.is_symlink() and not _lies_in(Path(os.path.realpath(entry)), root):
+            return None
+        status = entry.stat()
+    except OSError:
+        return None
+    is_dir = stat.S_ISDIR(status.st_mode)
+    return FileInfo(
+        path=entry.relative_to(root).as_posix(), is_dir=is_dir, file_size=None if is_dir else status.st_size
+    )
+
+
+def _lies_in(path: Path, root: Path) -> bool:
+    return path == root or str(path).startswith(f"{root}{os.sep}")
+
+
 def _open_at_once(path: str, flags: int) -> int:
-    # A pipe may have taken the file's place, and nobody may ever write into it.
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    # A pipe may have taken the file's place, and nobody may ever write into it; so may a link out of the folder.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
 
 
 def files_to_log(local_dir: str | os.PathLike[str], store_files: Collection[str | Path]) -> list[tuple[Path, str]]:
@@ -185,19 +197,25 @@ def _is_store(status: os.stat_result, store_files: Collection[str | Path]) -> bo
 
 def write_beside(target: Path, write: Callable[[Path], object]) -> None:
     """Let a file be written beside its place, then rename it into it."""
-    partial = target.with_name(f"{PARTIAL}{names.new_id()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            write(partial)
-            os.replace(partial, target)
-        finally:
-            partial.unlink(missing_ok=True)
+        replace_whole(target, write)
     except errors.TracknbError:
         raise
     except OSError as error:
         # The file that is copied may be at fault as well as our own folder.
         raise errors.of_system(error, error.filename or target) from error
+
+
+def replace_whole(target: Path, write: Callable[[Path], object]) -> None:
+    """Put what is written in a file's place, all of it or nothing; raises `OSError` as the system does."""
+    # Beside its place, because a rename does not cross file systems.
+    partial = target.with_name(f"{PARTIAL}{names.new_id()}")
+    try:
+        write(partial)
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def make_folder(path: Path) -> None:

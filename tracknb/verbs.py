@@ -492,19 +492,17 @@ def runs_table(
     >>> [run.info.run_name for run in table.runs]
     ['forest']
     """
-    client = active.client()
-    found = find(
-        client,
-        query=query,
-        experiment=as_list(experiment),
-        tags=as_list(tags),
-        eval_sets=as_list(eval_set),
-        owners=as_list(owner),
+    found = _chosen(
+        query,
+        experiment=experiment,
+        tags=tags,
+        eval_sets=eval_set,
+        owners=owner,
         starred=starred,
         archived=archived,
         limit=max_results,
     )
-    return remember(run_table(found), client)
+    return remember(run_table(found), found.client)
 
 
 def trend(
@@ -529,18 +527,30 @@ def trend(
     NotFound
         No experiment has this name, or no run that was found has this metric.
     """
-    found = find(
-        active.client(),
-        query=query,
-        experiment=as_list(experiment),
-        tags=as_list(tags),
-        eval_sets=as_list(eval_set),
-        owners=as_list(owner),
+    found = _chosen(
+        query,
+        experiment=experiment,
+        tags=tags,
+        eval_sets=eval_set,
+        owners=owner,
         starred=starred,
         archived=archived,
         limit=max_results,
     )
-    return trend_view(found.without_archived(), metric)
+    return remember(trend_view(found.without_archived(), metric), found.client)
+
+
+def _chosen(
+    query: str,
+    *,
+    starred: bool,
+    archived: bool,
+    limit: int,
+    **several: str | Sequence[str] | None,
+) -> Found:
+    """Return the runs of the current store that a caller means; ``several`` are one text or more each."""
+    lists: dict[str, Any] = {name: as_list(value) for name, value in several.items()}
+    return find(active.client(), query=query, starred=starred, archived=archived, limit=limit, **lists)
 
 
 def compare(*runs: str | Run | Iterable[str | Run] | pd.DataFrame | RunTable) -> Comparison:

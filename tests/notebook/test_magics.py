@@ -221,7 +221,7 @@ def test_loading_the_extension_imports_nothing_slow():
         "import sys\n"
         "from IPython.core.interactiveshell import InteractiveShell\n"
         "InteractiveShell().run_line_magic('load_ext', 'tracknb')\n"
-        "slow = {'sqlalchemy', 'pandas', 'numpy', 'altair', 'anywidget', 'ipywidgets'}\n"
+        "slow = {'sqlalchemy', 'pandas', 'numpy', 'altair', 'anywidget', 'ipywidgets', 'click'}\n"
         "print(sorted(slow & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

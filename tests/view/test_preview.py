@@ -67,6 +67,12 @@ def test_json_is_set_out_and_a_logged_table_is_a_table():
     assert shown("a.json", b"[" * 100_000).content["kind"] == "text"
 
 
+def test_brackets_within_brackets_do_not_become_a_gigabyte_of_spaces():
+    data = b"[" * 500 + b"1," * 400_000 + b"1" + b"]" * 500
+
+    assert shown("deep.json", data).content == {"kind": "text", "text": data.decode(), "cut": False}
+
+
 def test_a_notebook_shows_its_cells():
     notebook = {
         "cells": [

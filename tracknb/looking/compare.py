@@ -38,10 +38,7 @@ def named_runs(client: TrackingClient, wanted: Iterable[Any]) -> list[Run]:
         runs = [named_run(client, item)] if isinstance(item, str) else [client.get_run(it) for it in run_ids(item)]
         found.update({run.info.run_id: run for run in runs})
     if len(found) > MOST_RUNS:
-        raise InvalidValue(
-            f"{len(found)} runs are too many to stand side by side; compare at most {MOST_RUNS}, "
-            "or look at all of them in a run table."
-        )
+        raise too_many(len(found))
     if len(found) < 2:
         one = f"Only '{next(iter(found.values())).info.run_name}' was named. " if found else ""
         raise InvalidValue(
@@ -49,6 +46,14 @@ def named_runs(client: TrackingClient, wanted: Iterable[Any]) -> list[Run]:
             "For example: %track compare baseline last"
         )
     return list(found.values())
+
+
+def too_many(count: int) -> InvalidValue:
+    """Return the error for more runs than can stand side by side."""
+    return InvalidValue(
+        f"{count:,} runs are too many to stand side by side; compare at most {MOST_RUNS}, "
+        "or look at all of them in a run table."
+    )
 
 
 def comparison(client: TrackingClient, runs: Sequence[Run], *, differences_only: bool = False) -> Comparison:

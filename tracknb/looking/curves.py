@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from tracknb.client import TrackingClient
-from tracknb.entities import ATTEMPT_TAG, ERROR_TAG, Run
+from tracknb.entities import ERROR_TAG, Run, attempt_of
 from tracknb.live import CURVE_LIMIT, LiveRun
 from tracknb.view.table import RunTable
 
 
 def as_live(client: TrackingClient, run: Run) -> LiveRun:
     """Return a stored run in the form that the panel draws."""
-    attempt = run.data.tags.get(ATTEMPT_TAG, "")
     return LiveRun(
         run_id=run.info.run_id,
         name=run.info.run_name,
@@ -26,7 +25,7 @@ def as_live(client: TrackingClient, run: Run) -> LiveRun:
         tags=dict(run.data.tags),
         error=run.data.tags.get(ERROR_TAG),
         series=client.live_series(run.info.run_id),
-        attempt=int(attempt) if attempt.isdecimal() else None,
+        attempt=attempt_of(run.data.tags),
     )
 
 

@@ -62,16 +62,17 @@ def _files_of(client: TrackingClient, run: Run) -> PageFiles:
         folder = client.artifacts(run.info.run_id)
         if not isinstance(folder, LocalArtifacts):
             return PageFiles(location)
-        found: list[FileInfo] = []
+        # By path: a link to a folder above it leads to files that are here already.
+        found: dict[str, FileInfo] = {}
         waiting = deque([""])
         while waiting and len(found) <= _FILES:
             for item in folder.list(waiting.popleft()):
-                found.append(item)
-                if item.is_dir:
+                if item.is_dir and item.path not in found:
                     waiting.append(item.path)
+                found.setdefault(item.path, item)
     except (TracknbError, OSError) as problem:
         return PageFiles(location, problem=str(problem))
-    shown = sorted(found[:_FILES], key=lambda item: item.path.split("/"))
+    shown = sorted([*found.values()][:_FILES], key=lambda item: item.path.split("/"))
     return PageFiles(location, [_entry(item) for item in shown], is_cut=len(found) > _FILES or bool(waiting))
 
 

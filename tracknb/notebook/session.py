@@ -115,7 +115,10 @@ class Session:
 
     def open_run(self, written: str) -> None:
         """Open the run of a ``%%track_run`` cell."""
-        options = magics.parse_line(written)
+        # Only now: who loads the extension and tracks nothing does not pay for click.
+        from tracknb.notebook.options import parse_line
+
+        options = parse_line(written)
         if options is None:
             return
         self._is_silent_run = self._depth == 0

@@ -185,7 +185,7 @@ class Points:
 
     def series(self, connection: sa.Connection, run: tuple[int, int], key: str, max_points: int) -> Curve:
         """Return steps, times and values of a curve, thinned from its summaries if it is long."""
-        number, start = run
+        number, _ = run
         found = connection.execute(
             sa.select(schema.latest_metrics.c["key"], schema.latest_metrics.c["count"])
             .join(schema.metric_keys, schema.metric_keys.c.id == schema.latest_metrics.c["key"])
@@ -193,14 +193,7 @@ class Points:
         ).first()
         if found is None:
             return _joined([])
-        count = found._mapping["count"]
-        if count > max(4 * max_points, 2 * BLOCK):
-            covered, curve = _outline(connection, number, found.key)
-            # A writer of another version may have added points and no summaries.
-            if covered == count:
-                return thin(*curve, max_points)
-        steps, elapsed, values = _curve(connection, number, found.key)
-        return thin(steps, elapsed + start, values, max_points)
+        return _thinned(connection, run, found.key, found._mapping["count"], max_points)
 
     def outlines(
         self, connection: sa.Connection, runs: Mapping[str, tuple[int, int]], keys: Sequence[str], max_points: int
@@ -211,14 +204,16 @@ class Points:
         if not of_number or not keys:
             return {}
         statement = (
-            sa.select(table.c.run, schema.metric_keys.c.name)
+            sa.select(table.c.run, table.c["key"], table.c["count"], schema.metric_keys.c.name)
             .join(schema.metric_keys, schema.metric_keys.c.id == table.c["key"])
             .where(table.c.run.in_(list(of_number)), schema.metric_keys.c.name.in_(keys), table.c["count"] > 1)
         )
-        places = [(of_number[number], name) for number, name in connection.execute(statement).all()]
-        return {
-            (run_id, key): self.series(connection, runs[run_id], key, max_points)[2].tolist() for run_id, key in places
-        }
+        found = {}
+        for number, key, count, name in connection.execute(statement).all():
+            run_id = of_number[number]
+            _, _, values = _thinned(connection, runs[run_id], key, count, max_points)
+            found[run_id, name] = values.tolist()
+        return found
 
     def summaries(self, connection: sa.Connection, run: tuple[int, int]) -> dict[str, MetricSummary]:
         """Return last, count, min and max of each metric of a run."""
@@ -417,6 +412,18 @@ def _curve(connection: sa.Connection, run: int, key: int) -> Curve:
     """Return steps, milliseconds since the run's start and values of a metric."""
     cursor = _cursor(connection, f'run = {run:d} AND "key" = {key:d}', order="step, point")
     return _in_order(*_columns(connection, cursor, 3))
+
+
+def _thinned(connection: sa.Connection, run: tuple[int, int], key: int, count: int, max_points: int) -> Curve:
+    """Return steps, times and values of a metric of ``count`` points, from its summaries if those are many."""
+    number, start = run
+    if count > max(4 * max_points, 2 * BLOCK):
+        covered, curve = _outline(connection, number, key)
+        # A writer of another version may have added points and no summaries.
+        if covered == count:
+            return thin(*curve, max_points)
+    steps, elapsed, values = _curve(connection, number, key)
+    return thin(steps, elapsed + start, values, max_points)
 
 
 def _in_order(steps: np.ndarray, elapsed: np.ndarray, values: np.ndarray) -> Curve:

@@ -11,13 +11,13 @@ import os
 import re
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tracknb import names
-from tracknb.entities import evaluation_sets
+from tracknb.entities import evaluation_sets, is_own_tag
 from tracknb.errors import InvalidValue
 from tracknb.view import pictures, standalone
 from tracknb.view.format import clipped, one_line
@@ -43,7 +43,6 @@ _LETTERS_AND_ROWS: Final = ((_CELL_LETTERS, HTML_ROWS), (60, HTML_ROWS), (60, 20
 _SHORT_LIST: Final = 4
 _TURNS: Final = dict.fromkeys(map(ord, "\u202d\u202e"), "\N{REPLACEMENT CHARACTER}")
 _PAGE_ENDINGS: Final = (".html", ".htm")
-_HIDDEN: Final = ("mlflow.", "tracknb.")
 # Views that somebody still holds, so that the one on the screen hears what is ticked in it.
 _views: weakref.WeakValueDictionary[str, View] = weakref.WeakValueDictionary()
 
@@ -182,7 +181,7 @@ def view_by_id(view_id: str) -> View | None:
 
 def shown_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """Return the tags that a user set: not MLflow's and not ours."""
-    return {key: value for key, value in tags.items() if not key.startswith(_HIDDEN)}
+    return {key: value for key, value in tags.items() if is_own_tag(key)}
 
 
 def chip_texts(tags: Mapping[str, str]) -> list[str]:
@@ -234,6 +233,51 @@ def left_out_columns(metrics: int, params: int, shown: int) -> str:
     counts = [(metrics - shown, "metric"), (params - shown, "param")]
     words = " and ".join(f"{count:,} more {what}{'s' if count > 1 else ''}" for count, what in counts if count > 0)
     return f"Not shown: {words}; tracknb.search_runs() has them all." if words else ""
+
+
+def fitted(
+    make: Callable[[int, int | None, int | None], dict[str, Any]],
+    limit: int,
+    *,
+    count: int,
+    letters: int | None = None,
+    keys: Callable[[], int] | None = None,
+) -> dict[str, Any]:
+    """Return data that weighs at most ``limit`` as JSON: long texts are cut, then items left out, then keys.
+
+    Parameters
+    ----------
+    make
+        Makes the data of the first ``count`` items, of texts of so many letters and of so many
+        keys an item (None is all).
+    limit
+        In letters. What weighs more with nothing left in it is returned all the same.
+    count
+        How many items there are.
+    letters
+        How short texts are from the beginning.
+    keys
+        Tells how many keys the first item has: it is always there, with fewer of them. Without
+        it items have no keys to leave out, and the first goes too.
+    """
+    kept: int | None = None
+    least = 0 if keys is None else 1
+    data = make(count, letters, kept)
+    while (weight := len(json.dumps(data))) > limit:
+        # Weight grows about with what is in it; a little less than the share fits.
+        share = limit / weight * 0.95
+        if letters is None:
+            letters = SHORT_TEXT
+        elif count > least:
+            count = max(least, min(count - 1, int(count * share)))
+        elif keys is None or count == 0 or kept == 0:
+            # What is left is the title and the query, and those are the user's own.
+            break
+        else:
+            held = keys()
+            kept = int(min(held, held if kept is None else kept) * share)
+        data = make(count, letters, kept)
+    return data
 
 
 def short_note(letters: int, keys: int | None) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -76,6 +77,17 @@ def color_index(run_id: str) -> int:
         return int(run_id[:8], 16) % len(PALETTE)
     except ValueError:
         return 0
+
+
+def looks_of(runs: Iterable[tuple[str, str]]) -> list[Curve]:
+    """Return name, colour and dashes of runs, given by id and name; those of one colour differ in their dashes."""
+    seen: Counter[int] = Counter()
+    looks = []
+    for run_id, name in runs:
+        color = color_index(run_id)
+        looks.append(Curve(name, color, (), (), dash=seen[color]))
+        seen[color] += 1
+    return looks
 
 
 def thin(x: Sequence[float], y: Sequence[float], limit: int) -> list[int]:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 from tracknb.entities import (
     ATTEMPT_TAG,
     CELL_TAG,
-    DATASET_CONTEXT_TAG,
     ERROR_TAG,
     EVALUATION_DIGEST_TAG,
     GIT_BRANCH_TAG,
@@ -31,13 +30,13 @@ from tracknb.entities import (
     SOURCE_NAME_TAG,
     SYSTEM_METRICS,
     Run,
+    context_of,
     evaluation_sets,
 )
 from tracknb.live import LiveSeries
 from tracknb.view import format as fmt
 from tracknb.view.base import (
     HTML_LIMIT,
-    PAYLOAD_LIMIT,
     bounded_table,
     html_table,
     safe,
@@ -47,26 +46,25 @@ from tracknb.view.base import (
 )
 from tracknb.view.chart import (
     ALTAIR_ROWS,
-    Curve,
     Panel,
     abscissa,
-    color_index,
     curves_altair,
     image,
+    looks_of,
     small_multiples,
     thin,
 )
 from tracknb.view.direction import Goals
 from tracknb.view.panel import series_facts
-from tracknb.view.table import RunsView
+from tracknb.view.table import RunsView, coded
 
 if TYPE_CHECKING:
     import altair as alt
 
-# More runs than this have a row each and not a column: side by side they would not fit.
 # What a sentence names before it counts the rest, and how much of each name.
 _LISTED: Final = 4
 _NAME_LETTERS: Final = 60
+# More runs than this have a row each and not a column: side by side they would not fit.
 _SIDE_BY_SIDE: Final = 8
 _COLUMNS_OF_MANY: Final = 12
 _DIFFERS: Final = "≠"
@@ -286,7 +284,7 @@ class Comparison(RunsView):
         for run in self.runs:
             held: dict[str, str] = {}
             for item in run.inputs.dataset_inputs:
-                context = next((tag.value for tag in item.tags if tag.key == DATASET_CONTEXT_TAG), "")
+                context = context_of(item)
                 held[f"{item.dataset.name} ({context})" if context else item.dataset.name] = item.dataset.digest
             used.append(held)
         return [
@@ -421,22 +419,13 @@ class Comparison(RunsView):
             parts.append(f"<p><b>{title}</b></p><pre>{safe(shown + more)}</pre>")
         return "".join(parts)
 
-    def _looks(self) -> list[Curve]:
-        seen: Counter[int] = Counter()
-        looks = []
-        for run, label in zip(self.runs, self.labels(), strict=True):
-            color = color_index(run.info.run_id)
-            looks.append(Curve(label, color, (), (), dash=seen[color]))
-            seen[color] += 1
-        return looks
-
     def _curve_keys(self) -> list[str]:
         """Return the metrics that have a curve, those of most runs first."""
         counts = Counter(key for of_run in self.curves.values() for key in of_run)
         return sorted(counts, key=lambda key: (-counts[key], key))
 
     def _picture(self) -> str:
-        looks = self._looks()
+        looks = looks_of((run.info.run_id, label) for run, label in zip(self.runs, self.labels(), strict=True))
         panels = []
         keys = self._curve_keys()
         for key in keys[:_PICTURES]:
@@ -466,7 +455,7 @@ class Comparison(RunsView):
         payload["facts"] = self._facts(count)
         payload["code"], code_note = self._code(count)
         weight = len(json.dumps(payload))
-        payload["curves"], curves_note = self._curves(count, max(_LEAST_FOR_CURVES, PAYLOAD_LIMIT - weight))
+        payload["curves"], curves_note = self._curves(count, max(_LEAST_FOR_CURVES, self.payload_limit - weight))
         payload["note"] = sendable(" ".join(filter(None, [*notes, code_note, curves_note])))
         return payload
 
@@ -481,18 +470,18 @@ class Comparison(RunsView):
         ]
         rows.append(_row("run", "parent", [None if it is None else names.get(it, it[:8]) for it in parents]))
         return [
-            {"section": row.section, "key": sendable(row.key), **_coded(row.cells[:count])}
+            {"section": row.section, "key": sendable(row.key), **coded(row.cells[:count])}
             for row in rows
             if any(row.cells[:count])
         ]
 
     def _code(self, count: int) -> tuple[dict[str, Any], str]:
         """Return each run's code once, and a sentence where it was cut."""
-        coded = _coded(self.sources()[:count])
-        limit = min(_CODE_LETTERS, _CODE_SHARE // max(1, len(coded["dict"])))
-        is_cut = any(len(source) > limit for source in coded["dict"])
-        coded["dict"] = [fmt.clipped(source, limit) for source in coded["dict"]]
-        return coded, f"Code longer than {limit:,} letters is cut short in this output." if is_cut else ""
+        found = coded(self.sources()[:count])
+        limit = min(_CODE_LETTERS, _CODE_SHARE // max(1, len(found["dict"])))
+        is_cut = any(len(source) > limit for source in found["dict"])
+        found["dict"] = [fmt.clipped(source, limit) for source in found["dict"]]
+        return found, f"Code longer than {limit:,} letters is cut short in this output." if is_cut else ""
 
     def _curves(self, count: int, letters: int) -> tuple[list[dict[str, Any]], str]:
         """Return the curves that fit, thinned, and a sentence on those that do not."""
@@ -602,9 +591,3 @@ def _logged(name: str) -> bool:
 def _listed(labels: Sequence[str]) -> str:
     shown = ", ".join(fmt.clipped(label, _NAME_LETTERS) for label in labels[:_LISTED])
     return shown + (f" and {len(labels) - _LISTED} more" if len(labels) > _LISTED else "")
-
-
-def _coded(values: Sequence[str | None]) -> dict[str, Any]:
-    codes: dict[str, int] = {}
-    coded = [-1 if value is None else codes.setdefault(sendable(value), len(codes)) for value in values]
-    return {"dict": list(codes), "codes": coded}

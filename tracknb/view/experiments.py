@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from tracknb.entities import NOTE_TAG, USER_TAG, Experiment, ExperimentUse, star_tag
 from tracknb.view import format as fmt
-from tracknb.view.base import SHORT_TEXT, VERSION, View, bounded_table, safe, sendable, shortened, shown_tags
+from tracknb.view.base import VERSION, View, bounded_table, fitted, safe, sendable, shortened, shown_tags
 from tracknb.view.state import separated
 
 DESCRIPTION_TAG: Final = "description"
@@ -167,17 +167,9 @@ class ExperimentList(View):
 
     def payload(self) -> dict[str, Any]:
         """Return the list as data; ``note`` says what was left out where it would weigh too much."""
-        count, letters = len(self.experiments), None
-        payload = self._payload_of(count, letters)
-        while (weight := len(json.dumps(payload))) > self.payload_limit and count:
-            if letters is None:
-                letters = SHORT_TEXT
-            else:
-                count = min(count - 1, int(count * self.payload_limit / weight * 0.95))
-            payload = self._payload_of(count, letters)
-        return payload
+        return fitted(self._payload_of, self.payload_limit, count=len(self.experiments))
 
-    def _payload_of(self, count: int, letters: int | None) -> dict[str, Any]:
+    def _payload_of(self, count: int, letters: int | None, keys: int | None) -> dict[str, Any]:
         items = self.experiments[:count]
         left_out = len(self.experiments) - count
         notes = [

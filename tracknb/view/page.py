@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from tracknb.entities import (
-    ATTEMPT_TAG,
     CELL_ID_TAG,
     CELL_TAG,
-    DATASET_CONTEXT_TAG,
     END_REASON_TAG,
     ERROR_TAG,
     EXECUTION_COUNT_TAG,
@@ -27,16 +25,18 @@ from tracknb.entities import (
     TRACEBACK_TAG,
     DatasetInput,
     Run,
+    attempt_of,
+    context_of,
     evaluation_sets,
 )
 from tracknb.live import LiveSeries
 from tracknb.view import format as fmt
 from tracknb.view.base import (
     HTML_LIMIT,
-    SHORT_TEXT,
     VERSION,
     View,
     chip_texts,
+    fitted,
     html_table,
     safe,
     sendable,
@@ -117,6 +117,7 @@ class RunPage(View):
         super().__init__()
         self._facts = facts
         self._now_ms = now_ms
+        self.payload_limit = _PAYLOAD_LIMIT
 
     @classmethod
     def of(cls, facts: PageFacts, *, now_ms: int) -> RunPage:
@@ -175,13 +176,9 @@ class RunPage(View):
         return "\n".join(lines)
 
     def _headline(self) -> str:
-        attempt = self._attempt()
+        attempt = attempt_of(self._tags)
         again = f"  (attempt {attempt})" if attempt is not None and attempt > 1 else ""
         return f"{fmt.status(self.run.info.status)}  {self.run.info.run_name}  in {self._facts.experiment}{again}"
-
-    def _attempt(self) -> int | None:
-        text = self._tags.get(ATTEMPT_TAG, "")
-        return int(text) if text.isdecimal() and text.isascii() else None
 
     def _rows(self, *, times: bool) -> list[tuple[str, str]]:
         """Return the labels and values of the head, empty ones too."""
@@ -226,7 +223,7 @@ class RunPage(View):
     def _data_rows(self, *, times: bool) -> list[list[str]]:
         rows = []
         for item in self.run.inputs.dataset_inputs:
-            context = _context_of(item)
+            context = context_of(item)
             source = self._private(_source_of(item)) if times else ""
             rows.append([item.dataset.name, item.dataset.digest, context, source])
         return rows
@@ -290,20 +287,17 @@ class RunPage(View):
 
         ``note`` says what was left out.
         """
-        letters = keys = None
-        payload = self._payload_of(letters, keys)
-        while (weight := len(json.dumps(payload))) > _PAYLOAD_LIMIT and keys != 0:
-            share = _PAYLOAD_LIMIT / weight * 0.95
-            if letters is None:
-                letters = SHORT_TEXT
-            else:
-                data = self.run.data
-                held = max(
-                    len(self._facts.series), len(data.params), len(data.tags), len(self._facts.files.entries or ())
-                )
-                keys = int(min(held, held if keys is None else keys) * share)
-            payload = self._payload_of(letters, keys)
-        return payload
+        # A saved page has room for what a screen may ask for.
+        most = (_POINTS, _PER_CURVE) if self.payload_limit <= _PAYLOAD_LIMIT else (_POINTS_ASKED, _POINTS_ASKED)
+
+        def make(count: int, letters: int | None, keys: int | None) -> dict[str, Any]:
+            return self._payload_of(letters, keys, points=most[0], per_curve=most[1])
+
+        return fitted(make, self.payload_limit, count=1, keys=self._most_keys)
+
+    def _most_keys(self) -> int:
+        facts, data = self._facts, self.run.data
+        return max(len(facts.series), len(data.params), len(data.tags), len(facts.files.entries or ()))
 
     def full_payload(self) -> dict[str, Any]:
         """Return the page's data for a screen that asked for it: nothing is cut, and curves keep more points."""
@@ -314,8 +308,8 @@ class RunPage(View):
         letters: int | None,
         keys: int | None,
         *,
-        points: int = _POINTS,
-        per_curve: int = _PER_CURVE,
+        points: int,
+        per_curve: int,
         is_saved: bool = True,
     ) -> dict[str, Any]:
         info, tags, facts = self.run.info, self._tags, self._facts
@@ -353,7 +347,7 @@ class RunPage(View):
                 "start": info.start_time,
                 "end": info.end_time,
                 "color": color_index(info.run_id),
-                "attempt": self._attempt(),
+                "attempt": attempt_of(self._tags),
                 "source": {
                     "name": short(tags.get(SOURCE_NAME_TAG, "")),
                     "type": short(tags.get(SOURCE_TYPE_TAG, "")),
@@ -380,7 +374,7 @@ class RunPage(View):
                     {
                         "name": sendable(item.dataset.name),
                         "digest": sendable(item.dataset.digest),
-                        "context": sendable(_context_of(item)),
+                        "context": sendable(context_of(item)),
                         "source": short(_source_of(item)),
                         "type": sendable(item.dataset.source_type),
                     }
@@ -409,10 +403,6 @@ _DATA_HEAD: Final = ("data", "digest", "context", "source")
 
 def _relative(run: Relative) -> dict[str, Any]:
     return {"id": run.run_id, "name": sendable(run.name), "status": run.status, "color": color_index(run.run_id)}
-
-
-def _context_of(item: DatasetInput) -> str:
-    return next((tag.value for tag in item.tags if tag.key == DATASET_CONTEXT_TAG), "")
 
 
 def _source_of(item: DatasetInput) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
@@ -14,11 +13,11 @@ from tracknb.entities import NOTE_TAG, alerts_of, evaluation_sets
 from tracknb.live import LiveRun, LiveSeries
 from tracknb.view import format as fmt
 from tracknb.view.base import (
-    SHORT_TEXT,
     VERSION,
     View,
     bounded_table,
     chip_texts,
+    fitted,
     left_out_columns,
     safe,
     sendable,
@@ -27,7 +26,17 @@ from tracknb.view.base import (
     shortened,
     shown_tags,
 )
-from tracknb.view.chart import PALETTE, Curve, abscissa, color_index, curves_altair, image, small_multiples, thin
+from tracknb.view.chart import (
+    PALETTE,
+    Curve,
+    abscissa,
+    color_index,
+    curves_altair,
+    image,
+    looks_of,
+    small_multiples,
+    thin,
+)
 from tracknb.view.chart import Panel as ChartPanel
 
 if TYPE_CHECKING:
@@ -59,6 +68,7 @@ class Panel(View):
         self.runs = tuple(runs)
         self.note = note
         self._now_ms = now_ms
+        self.payload_limit = _PAYLOAD_LIMIT
 
     @classmethod
     def of(cls, runs: Sequence[LiveRun], *, now_ms: int, note: str = "") -> Panel:
@@ -182,7 +192,7 @@ class Panel(View):
 
     def _picture(self) -> str:
         several = len(self.runs) > 1
-        looks = _looks(self.runs)
+        looks = looks_of((run.run_id, run.name) for run in self.runs)
         charts: dict[str, list[Curve]] = {}
         if several:
             # Each run has its look, so a chart holds one metric, or nobody could tell.
@@ -225,26 +235,15 @@ class Panel(View):
         Where it still weighs too much, long texts are cut, then later runs are left out,
         then metrics, params and tags; ``note`` says so.
         """
-        runs = self.runs
-        letters = keys = None
-        payload = self._payload_of(runs, letters, keys)
-        while (weight := len(json.dumps(payload))) > _PAYLOAD_LIMIT:
-            share = _PAYLOAD_LIMIT / weight * 0.95
-            if letters is None:
-                letters = SHORT_TEXT
-            elif keys == 0 or not runs:
-                break
-            elif len(runs) > 1:
-                # Without the later runs the curves of the others may keep more points.
-                runs = runs[: max(1, min(len(runs) - 1, int(len(runs) * share)))]
-            else:
-                run = runs[0]
-                held = max(len(run.series), len(run.params), len(run.tags), len(run.changed))
-                keys = int(min(held, held if keys is None else keys) * share)
-            payload = self._payload_of(runs, letters, keys)
-        return payload
+        return fitted(self._payload_of, self.payload_limit, count=len(self.runs), keys=self._most_keys)
 
-    def _payload_of(self, runs: Sequence[LiveRun], letters: int | None, keys: int | None) -> dict[str, Any]:
+    def _most_keys(self) -> int:
+        run = self.runs[0]
+        return max(len(run.series), len(run.params), len(run.tags), len(run.changed))
+
+    def _payload_of(self, count: int, letters: int | None, keys: int | None) -> dict[str, Any]:
+        runs = self.runs[:count]
+        # Without the later runs the curves of the others may keep more points.
         curves = sum(len(run.series) for run in runs) or 1
         limit = max(_LEAST_PER_CURVE, min(_PER_CURVE, _POINTS // curves))
         left_out = len(self.runs) - len(runs)
@@ -372,17 +371,6 @@ def _is_long(runs: Sequence[LiveRun], letters: int) -> bool:
 
 def _paragraph(text: str, letters: int = _HTML_LETTERS) -> str:
     return f"<p>{safe(fmt.clipped(text, letters))}</p>"
-
-
-def _looks(runs: Sequence[LiveRun]) -> list[Curve]:
-    """Return each run's name, colour and dashes; runs whose colours fall together differ in their dashes."""
-    seen: Counter[int] = Counter()
-    looks = []
-    for run in runs:
-        color = color_index(run.run_id)
-        looks.append(Curve(run.name, color, (), (), dash=seen[color]))
-        seen[color] += 1
-    return looks
 
 
 def _last(series: LiveSeries | None) -> str:

@@ -15,11 +15,13 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from tracknb.view.base import sendable
+from tracknb.view.format import clipped
 
 ROWS: Final = 100
 COLUMNS: Final = 60
 _CELL_LETTERS: Final = 300
 _CELLS: Final = 200
+_PRETTY_LETTERS: Final = 5_000_000
 _PICTURES: Final = {
     ".png": "image/png",
     ".jpg": "image/jpeg",
@@ -112,7 +114,7 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     text = json.dumps(value, default=str) if isinstance(value, dict | list) else str(value)
-    return sendable(text if len(text) <= _CELL_LETTERS else f"{text[: _CELL_LETTERS - 1]}…")
+    return sendable(clipped(text, _CELL_LETTERS))
 
 
 def _separated(text: str, delimiter: str, is_cut: bool) -> Preview:
@@ -144,10 +146,25 @@ def _json(text: str) -> Preview | None:
         ):
             # How log_table keeps tables.
             return _table(value["columns"], value["data"], len(value["data"]))
-        pretty = json.dumps(value, indent=2, ensure_ascii=False)
+        pretty = _pretty(value)
     except (ValueError, RecursionError):
         return None
-    return Preview({"kind": "json", "text": sendable(pretty), "cut": False})
+    return None if pretty is None else Preview({"kind": "json", "text": sendable(pretty), "cut": False})
+
+
+def _pretty(value: Any) -> str | None:
+    """Return JSON with its lines set in; None where that would be far longer than the file.
+
+    A million letters of brackets within brackets would be a gigabyte of spaces.
+    """
+    parts: list[str] = []
+    length = 0
+    for part in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value):
+        length += len(part)
+        if length > _PRETTY_LETTERS:
+            return None
+        parts.append(part)
+    return "".join(parts)
 
 
 def _notebook(text: str) -> Preview | None:

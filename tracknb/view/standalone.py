@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from tracknb import names
 from tracknb.errors import InvalidValue, TracknbError
+from tracknb.files import replace_whole
 
 # What the data of such a page may weigh: a mail still takes it, a browser reads it at once.
 PAYLOAD_LIMIT: Final = 5_000_000
@@ -68,14 +68,8 @@ def write(path: str | os.PathLike[str], content: bytes) -> Path:
         raise InvalidValue(f"There is no folder {target.parent}. Make it first, or save elsewhere.")
     if target.is_dir():
         raise InvalidValue(f"{target} is a folder. Name a file in it, such as {target / 'runs.html'}.")
-    # Beside its place, because a rename does not cross file systems.
-    partial = target.with_name(f".{target.stem[:40]}-{names.new_id()}.tmp")
     try:
-        try:
-            partial.write_bytes(content)
-            os.replace(partial, target)
-        finally:
-            partial.unlink(missing_ok=True)
+        replace_whole(target, lambda partial: partial.write_bytes(content))
     except OSError as error:
         raise InvalidValue(f"{target} could not be written: {error.strerror}. Save it elsewhere.") from error
     return target

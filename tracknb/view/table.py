@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from tracknb.entities import (
     ARCHIVED_TAG,
-    ATTEMPT_TAG,
     CELL_GROUP_TAG,
     EXECUTION_COUNT_TAG,
     PARENT_TAG,
@@ -22,6 +21,7 @@ from tracknb.entities import (
     SYSTEM_METRICS,
     Run,
     ambiguous_evaluation_sets,
+    attempt_of,
     evaluation_sets,
     is_marked,
     pin_tag,
@@ -35,6 +35,7 @@ from tracknb.view.base import (
     View,
     bounded_table,
     chip_texts,
+    fitted,
     left_out_columns,
     safe,
     sendable,
@@ -115,6 +116,11 @@ class RunsView(View):
         return fmt.sorted_keys([run.data.params for run in self.runs])
 
     @cached_property
+    def _marks(self) -> dict[str, str]:
+        """The tags by which the user who looks marks runs."""
+        return {"star": star_tag(self._user), "pin": pin_tag(self._user), "archived": ARCHIVED_TAG}
+
+    @cached_property
     def _ambiguous(self) -> list[str]:
         return ambiguous_evaluation_sets(self.runs)
 
@@ -158,7 +164,7 @@ class RunsView(View):
                 return payload
         limit = self.payload_limit - (len(json.dumps(self._sparks)) if self._sparks else 0)
         count = len(self.runs)
-        letters = keys = None
+        letters: int | None = None
         if count > 2 * _SAMPLE:
             # A few runs tell about how many fit; all of ten thousand would take seconds.
             sample = self.runs[:_SAMPLE]
@@ -166,22 +172,12 @@ class RunsView(View):
                 letters = SHORT_TEXT
             weight = len(json.dumps(self._data_of(sample, letters, None))) / _SAMPLE
             count = max(1, min(count, int(2 * limit / weight)))
-        payload = self._payload_of(count, letters, keys)
-        while (weight := len(json.dumps(payload))) > self.payload_limit:
-            # Weight grows about with the number of runs; a little less than the share fits.
-            share = self.payload_limit / weight * 0.95
-            if letters is None:
-                letters = SHORT_TEXT
-            elif keys == 0 or not self.runs:
-                # What is left is the title and the query, and those are the user's own.
-                break
-            elif count > 1:
-                count = max(1, min(count - 1, int(count * share)))
-            else:
-                held = max(len(self.runs[0].data.metrics), len(self.runs[0].data.params), len(self.runs[0].data.tags))
-                keys = int(min(held, held if keys is None else keys) * share)
-            payload = self._payload_of(count, letters, keys)
-        return payload
+        return fitted(self._payload_of, self.payload_limit, count=count, letters=letters, keys=self._most_keys)
+
+    def _most_keys(self) -> int:
+        """Return how many columns of one kind the newest run fills."""
+        data = self.runs[0].data
+        return max(len(data.metrics), len(data.params), len(data.tags))
 
     def _payload_of(self, count: int, letters: int | None, keys: int | None, *, system: bool = False) -> dict[str, Any]:
         runs = self.runs[:count]
@@ -214,7 +210,7 @@ class RunsView(View):
             "tagFilter": [],
             "evalFilter": [],
             **self.goals.payload(metrics),
-            "marks": {"star": star_tag(self._user), "pin": pin_tag(self._user), "archived": ARCHIVED_TAG},
+            "marks": self._marks,
             "asked": self._asked,
             "sparks": {key: shapes[:count] for key, shapes in self._sparks.items() if key in metrics},
             "data": data,
@@ -232,7 +228,7 @@ class RunsView(View):
             "end": [info.end_time for info in infos],
             **{name: texts[name] for name in texts if name not in ("parent", "cell") or any(texts[name])},
             "color": [color_index(info.run_id) for info in infos],
-            "attempt": [_attempt(item) for item in tags],
+            "attempt": [attempt_of(item) for item in tags],
             **self._marked(runs),
             "tags": _coded_lists(
                 [[list(pair) for pair in list(shown_tags(item).items())[:keys]] for item in tags], letters
@@ -240,7 +236,7 @@ class RunsView(View):
             "evalSets": _coded_lists([list(evaluation_sets(item)) for item in tags], letters),
             "metrics": _numbers(runs, _metric_keys(runs)[:keys]),
             "params": [
-                {"key": sendable(key), **_coded([run.data.params.get(key) for run in runs], letters)}
+                {"key": sendable(key), **coded([run.data.params.get(key) for run in runs], letters)}
                 for key in fmt.sorted_keys([run.data.params for run in runs])[:keys]
             ],
             "keys": keys,
@@ -264,10 +260,9 @@ class RunsView(View):
 
     def _marked(self, runs: Sequence[Run]) -> dict[str, list[int]]:
         """Return the places of the runs that are starred, pinned and archived."""
-        marks = {"starred": star_tag(self._user), "pinned": pin_tag(self._user), "archived": ARCHIVED_TAG}
         return {
-            name: [place for place, run in enumerate(runs) if is_marked(run.data.tags, tag)]
-            for name, tag in marks.items()
+            name: [place for place, run in enumerate(runs) if is_marked(run.data.tags, self._marks[mark])]
+            for name, mark in (("starred", "star"), ("pinned", "pin"), ("archived", "archived"))
         }
 
     def chunk(self, first: int, count: int) -> tuple[dict[str, Any], tuple[bytes, bytes, bytes]]:
@@ -283,15 +278,15 @@ class RunsView(View):
         tags = [run.data.tags for run in runs]
         metrics, system = _metric_keys(runs)[:_CHUNK_COLUMNS], _metric_keys(runs, system=True)[:_CHUNK_COLUMNS]
         params = fmt.sorted_keys([run.data.params for run in runs])[:_CHUNK_COLUMNS]
-        texts = {name: _coded(values, None) for name, values in self._texts(runs).items()}
+        texts = {name: coded(values, None) for name, values in self._texts(runs).items()}
         tag_lists = _coded_rows([tuple(shown_tags(item).items()) for item in tags])
         set_lists = _coded_rows([evaluation_sets(item) for item in tags])
-        coded = {key: _coded([run.data.params.get(key) for run in runs], SHORT_TEXT) for key in params}
+        held = {key: coded([run.data.params.get(key) for run in runs], SHORT_TEXT) for key in params}
         numbers: list[list[float | None]] = [[run.info.start_time for run in runs], [run.info.end_time for run in runs]]
         numbers += [[run.data.metrics.get(key) for run in runs] for key in (*metrics, *system)]
         codes = [*(item["codes"] for item in texts.values()), [color_index(run.info.run_id) for run in runs]]
-        codes.append([-1 if (attempt := _attempt(item)) is None else min(attempt, 1 << 30) for item in tags])
-        codes += [tag_lists["codes"], set_lists["codes"], *(item["codes"] for item in coded.values())]
+        codes.append([-1 if (attempt := attempt_of(item)) is None else min(attempt, 1 << 30) for item in tags])
+        codes += [tag_lists["codes"], set_lists["codes"], *(item["codes"] for item in held.values())]
         content = {
             "from": first,
             "n": len(runs),
@@ -307,9 +302,9 @@ class RunsView(View):
             "evalSets": [[sendable(name) for name in row] for row in set_lists["dict"]],
             "metrics": [sendable(key) for key in metrics],
             "system": [sendable(key) for key in system],
-            "params": [{"key": sendable(key), "dict": item["dict"]} for key, item in coded.items()],
+            "params": [{"key": sendable(key), "dict": item["dict"]} for key, item in held.items()],
             **self.goals.payload(metrics),
-            "marks": {"star": star_tag(self._user), "pin": pin_tag(self._user), "archived": ARCHIVED_TAG},
+            "marks": self._marks,
         }
         values = array("d", (math.nan if value is None else value for column in numbers for value in column))
         there = bytes(value is not None for column in numbers for value in column)
@@ -496,7 +491,7 @@ class RunTable(RunsView):
 
         def cells(run: Run) -> list[str]:
             info = run.info
-            attempt = _attempt(run.data.tags)
+            attempt = attempt_of(run.data.tags)
             again = f" (attempt {attempt})" if attempt is not None and attempt > 1 else ""
             made = [fmt.status(info.status), f"{indent(run)}{info.run_name}{again}"]
             made += [self._experiments.get(info.experiment_id, info.experiment_id)] if several else []
@@ -521,11 +516,6 @@ def _numbers(runs: Sequence[Run], keys: Sequence[str]) -> list[dict[str, Any]]:
     return [
         {"key": sendable(key), "values": [fmt.json_number(run.data.metrics.get(key)) for run in runs]} for key in keys
     ]
-
-
-def _attempt(tags: Mapping[str, str]) -> int | None:
-    text = tags.get(ATTEMPT_TAG, "")
-    return int(text[:18]) if text.isascii() and text.isdecimal() else None
 
 
 def spark(values: Sequence[float]) -> str:
@@ -593,7 +583,7 @@ def _is_long(runs: Sequence[Run], letters: int) -> bool:
     return any(len(text) > letters for place in places for text in place.values())
 
 
-def _coded(values: Sequence[str | None], letters: int | None) -> dict[str, Any]:
+def coded(values: Sequence[str | None], letters: int | None = None) -> dict[str, Any]:
     """Return texts as codes into a dictionary; -1 where one is missing."""
     known: dict[str | None, int] = {None: -1}
     codes: dict[str, int] = {}
@@ -613,7 +603,7 @@ def _coded_lists(lists: Sequence[Sequence[Any]], letters: int | None) -> dict[st
     """Return lists of texts, or of pairs, as lists of codes into a dictionary."""
     codes: dict[str, int] = {}
     values: list[Any] = []
-    coded = []
+    rows = []
     for items in lists:
         row = []
         for item in items:
@@ -623,5 +613,5 @@ def _coded_lists(lists: Sequence[Sequence[Any]], letters: int | None) -> dict[st
                 codes[mark] = len(values)
                 values.append(clean)
             row.append(codes[mark])
-        coded.append(row)
-    return {"dict": values, "codes": coded}
+        rows.append(row)
+    return {"dict": values, "codes": rows}
