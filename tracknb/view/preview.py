@@ -20,6 +20,7 @@ ROWS: Final = 100
 COLUMNS: Final = 60
 _CELL_LETTERS: Final = 300
 _CELLS: Final = 200
+_JSON_LETTERS: Final = 4_000_000
 _PICTURES: Final = {
     ".png": "image/png",
     ".jpg": "image/jpeg",
@@ -144,17 +145,33 @@ def _json(text: str) -> Preview | None:
         ):
             # How log_table keeps tables.
             return _table(value["columns"], value["data"], len(value["data"]))
-        pretty = json.dumps(value, indent=2, ensure_ascii=False)
+        pretty = _indented(value)
     except (ValueError, RecursionError):
         return None
-    return Preview({"kind": "json", "text": sendable(pretty), "cut": False})
+    return None if pretty is None else Preview({"kind": "json", "text": sendable(pretty), "cut": False})
+
+
+def _indented(value: Any) -> str | None:
+    """Return JSON for reading; None where that is too much: what is nested deeply grows two hundred times."""
+    parts: list[str] = []
+    letters = 0
+    for part in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value):
+        parts.append(part)
+        letters += len(part)
+        if letters > _JSON_LETTERS:
+            return None
+    return "".join(parts)
 
 
 def _notebook(text: str) -> Preview | None:
     try:
         cells = json.loads(text)["cells"]
         shown = [
-            {"type": str(cell.get("cell_type", "")), "source": _joined(cell.get("source")), "output": _outputs(cell)}
+            {
+                "type": sendable(str(cell.get("cell_type", ""))),
+                "source": _joined(cell.get("source")),
+                "output": _outputs(cell),
+            }
             for cell in cells[:_CELLS]
         ]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
