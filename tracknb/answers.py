@@ -198,7 +198,7 @@ def _sendable_tags(tags: Mapping[str, str]) -> dict[str, str]:
 @question("panel")
 def _panel(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
     """Answer with the panel of runs that no cell of this kernel holds: their output's final form, once all ended."""
-    runs = [as_live(client, client.get_run(run_id)) for run_id in texts_of(asked, "runs")]
+    runs = [as_live(client, client.get_run(run_id)) for run_id in dict.fromkeys(texts_of(asked, "runs"))]
     panel = remember(Panel.of(runs, now_ms=names.now_ms()), client)
     if any(run.end_time is None for run in runs):
         return Answer({"payload": panel.payload()})

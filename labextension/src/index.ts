@@ -163,7 +163,7 @@ interface LivePayload {
 
 function isLive(payload: unknown): payload is LivePayload {
   const fields = payload as Partial<LivePayload> | null;
-  return fields?.live === true && Array.isArray(fields.runs);
+  return fields?.live === true && Array.isArray(fields.runs) && fields.runs.length > 0;
 }
 
 /** Payloads of an unknown version are shown as text; the bundle has that beside them. */

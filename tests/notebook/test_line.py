@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 
 import pytest
 from jupyter_client.manager import start_new_kernel
 
+from tracknb import answers
+from tracknb.notebook import line
 from tracknb.view.base import MIME
 
 LOAD = "%load_ext tracknb\nimport os, time, tracknb"
@@ -148,3 +151,35 @@ def test_a_question_that_makes_no_sense_is_told_so_on_the_page(kernel, question,
     assert part in page.ask(question)["error"]
     # The line still works.
     assert "error" in page.ask(question)
+
+
+class Comm:
+    """A comm that sends what UTF-8 can hold, and refuses the rest before it is sent."""
+
+    def __init__(self):
+        self.sent = []
+
+    def send(self, data, buffers=None):
+        json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
+        self.sent.append(data)
+
+
+def test_a_page_is_told_when_its_answer_cannot_be_sent(monkeypatch):
+    """It would wait in vain, and then take the kernel for busy."""
+    monkeypatch.setattr(answers, "answer", lambda asked, view_id: answers.Answer({"name": "\ud800"}))
+    comm = Comm()
+
+    line.Page(comm).reply(7, {"ask": "run", "id": "a"}, None)
+
+    (told,) = comm.sent
+    assert told["id"] == 7
+    assert told["error"].startswith("tracknb could not answer. UnicodeEncodeError")
+
+
+def test_half_a_letter_in_a_question_is_answered():
+    comm = Comm()
+
+    line.Page(comm).reply(8, {"ask": "\ud800"}, None)
+
+    assert [told["id"] for told in comm.sent] == [8]
+    assert "Nobody here can answer" in comm.sent[0]["error"]

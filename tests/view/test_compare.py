@@ -251,3 +251,12 @@ def test_altair_has_the_curves_and_the_parallel_coordinates():
         ("linear", "params.lr", 0.0),
         ("forest", "params.lr", 1.0),
     }
+
+
+def test_the_notebook_of_a_run_is_told_without_the_folder_of_its_user(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    tags = {"mlflow.source.name": "/home/ada/taxi/first.ipynb"}
+    view = comparison_of([make_run(1, "linear", tags=tags), make_run(2, "forest")])
+
+    assert "/home/ada" not in json.dumps(view._repr_mimebundle_())
+    assert "~/taxi/first.ipynb" in json.dumps(view.payload())

@@ -102,3 +102,14 @@ def test_parquet_needs_pyarrow_and_says_so():
     content = shown("a.parquet", b"PAR1....PAR1").content
     assert content["kind"] == "none"
     assert "pyarrow" in content["note"] or "cannot be read" in content["note"]
+
+
+def test_json_that_indents_to_hundreds_of_megabytes_stays_as_it_is():
+    data = b"[" * 200 + b"1," * 100_000 + b"1" + b"]" * 200
+    assert shown("bomb.json", data).content == {"kind": "text", "text": data.decode(), "cut": False}
+
+
+def test_half_a_letter_in_a_notebook_can_travel():
+    cells = [{"cell_type": "\ud800", "source": "\ud800", "outputs": [{"text": "\ud800"}]}]
+    found = shown("odd.ipynb", json.dumps({"cells": cells}).encode())
+    assert found.content["cells"] == [{"type": "?", "source": "?", "output": "?"}]

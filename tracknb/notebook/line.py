@@ -11,7 +11,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tracknb.errors import TracknbError
-from tracknb.view.base import view_by_id
+from tracknb.view.base import sendable, view_by_id
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -45,12 +45,13 @@ class Page:
         """Answer a question; what goes wrong is told on the page, and never in the user's cell."""
         try:
             content, buffers = self._answer(asked, view_id)
-        except TracknbError as problem:
-            self._comm.send({"id": number, "error": str(problem)})
-        except Exception as problem:
-            self._comm.send({"id": number, "error": f"tracknb could not answer. {type(problem).__name__}: {problem}"})
-        else:
+            # What cannot be sent fails here, before anything of it was: the page is told so, and does not wait.
             self._comm.send({"id": number, "answer": content}, buffers=buffers)
+        except TracknbError as problem:
+            self._comm.send({"id": number, "error": sendable(str(problem))})
+        except Exception as problem:
+            words = f"tracknb could not answer. {type(problem).__name__}: {problem}"
+            self._comm.send({"id": number, "error": sendable(words)})
 
     def _answer(self, asked: dict[str, Any], view_id: str | None) -> tuple[dict[str, Any], list[bytes]]:
         if asked.get("ask") == _JOIN and view_id is not None:

@@ -244,7 +244,12 @@ class Comparison(RunsView):
             _row("run", "status", [fmt.status(info.status) for info in infos]),
             _row("run", "experiment", [self._experiments.get(info.experiment_id) for info in infos]),
             _row("run", "user", [info.user_id for info in infos], steady=False),
-            _row("run", "source", self._tagged(SOURCE_NAME_TAG), steady=False),
+            _row(
+                "run",
+                "source",
+                [place and fmt.without_home(place) for place in self._tagged(SOURCE_NAME_TAG)],
+                steady=False,
+            ),
             _row("run", "start", [fmt.moment(info.start_time) for info in infos], steady=False, matters=False),
             _row(
                 "run",

@@ -171,7 +171,11 @@ def _notebook(text: str) -> Preview | None:
     try:
         cells = json.loads(text)["cells"]
         shown = [
-            {"type": str(cell.get("cell_type", "")), "source": _joined(cell.get("source")), "output": _outputs(cell)}
+            {
+                "type": sendable(str(cell.get("cell_type", ""))),
+                "source": _joined(cell.get("source")),
+                "output": _outputs(cell),
+            }
             for cell in cells[:_CELLS]
         ]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -292,7 +292,12 @@ export function filesView(id: string, given: FilesJson, host: Host): FilesView {
       : [];
     switch (answer.kind) {
       case 'image': {
-        picture = URL.createObjectURL(new Blob([answer.buffers[0] as DataView<ArrayBuffer>], { type: String(answer.mime) }));
+        const bytes = answer.buffers[0] as DataView<ArrayBuffer>;
+        // Opened in a tab of its own, an SVG runs its scripts: behind a data URL these are nobody's, behind an object URL Jupyter's.
+        picture =
+          answer.mime === 'image/svg+xml'
+            ? `data:image/svg+xml,${encodeURIComponent(new TextDecoder().decode(bytes))}`
+            : URL.createObjectURL(new Blob([bytes], { type: String(answer.mime) }));
         return [h('img', { src: picture, alt: nameOf(entry.path) })];
       }
       case 'text':

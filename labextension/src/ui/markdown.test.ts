@@ -59,3 +59,10 @@ it('does not take long, whatever the note', () => {
   }
   expect(performance.now() - begin).toBeLessThan(4_000);
 });
+
+it('does not take long over one line of a notebook that is a file', () => {
+  const begin = performance.now();
+  markdown(`a|b\n-${' '.repeat(200_000)}x`);
+  markdown(`https://a${')'.repeat(200_000)}x`);
+  expect(performance.now() - begin).toBeLessThan(2_000);
+});

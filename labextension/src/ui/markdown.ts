@@ -7,8 +7,10 @@
 import { h } from './dom';
 
 const DEPTH = 8;
+/** What divides no table, such as a line of a hundred thousand spaces, would be looked at for minutes. */
+const DIVIDER_LETTERS = 2_000;
 const LINK = /^(?:https?:\/\/|mailto:)[^\s<>"'`\\]+$/i;
-const BARE = /https?:\/\/[^\s<>"'`\\]+/iy;
+const BARE = /https?:\/\/[^\s<>"'`\\]{1,2000}/iy;
 const PUNCTUATION = /[!-/:-@[-`{-~]/;
 
 /** The elements of a note. */
@@ -99,7 +101,7 @@ function blocks(lines: string[], depth: number): HTMLElement[] {
       i = next;
       continue;
     }
-    if (line.includes('|') && i + 1 < lines.length && lines[i + 1].includes('-') && DIVIDER.test(lines[i + 1]) && cells(line).length > 1) {
+    if (line.includes('|') && i + 1 < lines.length && lines[i + 1].includes('-') && lines[i + 1].length < DIVIDER_LETTERS && DIVIDER.test(lines[i + 1]) && cells(line).length > 1) {
       const head = cells(line);
       const body: string[][] = [];
       i += 2;

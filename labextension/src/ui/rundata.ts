@@ -21,6 +21,16 @@ export function timeAt(times: ArrayLike<number | null>, row: number): number | u
   return time === null || time === undefined || Number.isNaN(time) ? undefined : time;
 }
 
+/**
+ * Whether rows and codes are where the data say they are. A notebook may come from anybody: what
+ * claims a billion rows that it has not would keep the page busy for ever.
+ */
+export function isSound(data: RunData): boolean {
+  const within = (coded: { dict: unknown[]; codes: number[][] }): boolean =>
+    coded.codes.every(row => row.every(code => code >= 0 && code < coded.dict.length));
+  return data.n <= data.id.length && within(data.tags) && within(data.evalSets);
+}
+
 /** Some rows in the order given, as the plain lists that a saved output holds: for other views. */
 export function plainRows(data: RunData, rows: ArrayLike<number>): RunData {
   const all = Array.from(rows);

@@ -446,7 +446,14 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
 
   const problem = h('div', { class: 'tnb-warning', role: 'alert' });
   const actions = h('span', { class: 'tnb-actions' });
-  const canMark = Boolean(host.ask && payload.marks);
+  // In a notebook of a stranger a star must not stand for another tag.
+  const tags = payload.marks;
+  const canMark = Boolean(
+    host.ask &&
+      tags?.star.startsWith('tracknb.star.') &&
+      tags.pin.startsWith('tracknb.pin.') &&
+      tags.archived === 'tracknb.archived'
+  );
 
   function drawActions(): void {
     actions.replaceChildren(

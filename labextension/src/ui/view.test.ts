@@ -125,3 +125,23 @@ it('says what to do when there is no run', () => {
   expect(view.element.querySelector('code')!.textContent).toBe('%%track_run --experiment taxi');
   view.destroy();
 });
+
+it.each([
+  ['more rows than it has', { n: 1_000_000_000 }],
+  ['tags that are not there', { tags: { dict: [['a', 'b']], codes: [[1_000_000_000], [], [], []] } }]
+])('shows a payload in words that claims %s', (_, claimed) => {
+  const given = payload();
+  vi.spyOn(console, 'error').mockImplementation(() => undefined);
+  const view = createView({ ...given, text: 'in words', data: { ...given.data, ...claimed } });
+  expect(view.element.textContent).toContain('in words');
+  view.destroy();
+});
+
+it('offers no star that stands for another tag', () => {
+  const marks = { star: 'mlflow.runName', pin: 'tracknb.pin.u', archived: 'tracknb.archived' };
+  const view = createView({ ...payload(), marks }, { ask: vi.fn() });
+  document.body.append(view.element);
+  view.element.querySelectorAll('.tnb-row')[0].dispatchEvent(new Event('pointerover', { bubbles: true }));
+  expect(view.element.querySelector('.tnb-actions')).toBeNull();
+  view.destroy();
+});

@@ -7,10 +7,11 @@ import { experimentsView, experimentView } from './experiments';
 import { pageView } from './page';
 import { withPages } from './pages';
 import { panelView } from './panel';
+import { isSound } from './rundata';
 import { runsView } from './runs';
 import { unpacked, viewOr } from './text';
 import { trendView } from './trend';
-import { VERSION, type Host, type Payload, type View } from './types';
+import { VERSION, type Host, type Payload, type RunData, type View } from './types';
 
 /** A payload to the view that it asks for; pages that it opens lie on top of it. */
 export function createView(given: unknown, host: Host = {}): View {
@@ -37,6 +38,10 @@ function readable(given: unknown): unknown {
 
 function makeView(payload: unknown, host: Host): View {
   return viewOr(payload, kind => {
+    const { data } = payload as { data?: Partial<RunData> };
+    if (data?.n !== undefined && !isSound(data as RunData)) {
+      throw new Error('rows or codes are missing');
+    }
     switch (kind) {
       case 'runs':
         return runsView(payload as never, host);
