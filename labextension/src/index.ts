@@ -44,6 +44,8 @@ class TracknbRenderer extends Widget implements IRenderMime.IRenderer {
   ) {
     super();
     this.addClass('tracknb-output');
+    // A page that is left closes its lines: what the kernel keeps for them would stay until it ends.
+    window.addEventListener('pagehide', this.leave);
     // Keys in our views do not reach the notebook, but whoever saves means the notebook and not the page.
     this.node.addEventListener('keydown', event => {
       if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key === 's') {
@@ -73,6 +75,7 @@ class TracknbRenderer extends Widget implements IRenderMime.IRenderer {
 
   dispose(): void {
     if (!this.isDisposed) {
+      window.removeEventListener('pagehide', this.leave);
       this.clear();
       super.dispose();
     }
@@ -101,10 +104,11 @@ class TracknbRenderer extends Widget implements IRenderMime.IRenderer {
       }
       await new Promise(resolve => setTimeout(resolve, 500));
     }
-    if (!(await line.answersWhileBusy()) && this.delegate(model)) {
-      // The answer comes when the cell has ended; the widget is pushed the points until then.
-    }
     try {
+      if (!(await line.answersWhileBusy())) {
+        // The answer comes when the cell has ended; a widget is pushed the points until then.
+        this.delegate(model);
+      }
       const answer = await line.ask({ ask: 'panel', runs: payload.runs.map(run => run.id) }, Infinity);
       if (this.isDisposed || this.line !== line) {
         return;
@@ -133,17 +137,16 @@ class TracknbRenderer extends Widget implements IRenderMime.IRenderer {
     }
   }
 
-  /** Let the widget of the same output draw; says whether there is one. */
-  private delegate(model: IRenderMime.IMimeModel): boolean {
+  /** Let the widget of the same output draw, where there is one. */
+  private delegate(model: IRenderMime.IMimeModel): void {
     if (!(WIDGET_MIME in model.data) || !this.registry.mimeTypes.includes(WIDGET_MIME)) {
-      return false;
+      return;
     }
     const renderer = this.registry.createRenderer(WIDGET_MIME);
     void renderer.renderModel(model);
     this.view?.destroy();
     this.view = { element: renderer.node, destroy: () => renderer.dispose() };
     this.node.replaceChildren(renderer.node);
-    return true;
   }
 
   private clear(): void {
@@ -152,6 +155,7 @@ class TracknbRenderer extends Widget implements IRenderMime.IRenderer {
     this.view = this.line = undefined;
   }
 
+  private readonly leave = (): void => this.line?.dispose();
   private view: View | undefined;
   private line: KernelLine | undefined;
 }

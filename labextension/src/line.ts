@@ -29,6 +29,7 @@ export interface CommLike {
   subshellStarted?: Promise<void>;
   onMsg?: unknown;
   onClose?: unknown;
+  close?(): unknown;
   dispose?(): void;
 }
 
@@ -93,8 +94,14 @@ export class KernelLine {
 
   dispose(): void {
     this.fail('This view was closed.');
-    this.comm?.dispose?.();
+    const comm = this.comm;
     this.comm = this.opening = undefined;
+    try {
+      // Closed, and not only forgotten: the kernel then stops what it does for this page.
+      (comm?.close ?? comm?.dispose)?.call(comm);
+    } catch {
+      // The kernel is gone.
+    }
     void this.detour?.then(
       kernel => kernel.close(),
       () => undefined

@@ -88,7 +88,10 @@ export async function reachBusyKernel(kernelId: string, server: ServerLike, pati
         open: data => (send('shell', 'comm_open', { comm_id, target_name: target, data: data as object }, subshell), done),
         send: data => (send('shell', 'comm_msg', { comm_id, data: data as object }, subshell), done),
         heard: message => (comm.onMsg as ((message: Message) => void) | undefined)?.(message),
-        dispose: () => void comms.delete(comm_id)
+        close: () => {
+          comms.delete(comm_id);
+          send('shell', 'comm_close', { comm_id, data: {} }, subshell);
+        }
       };
       comms.set(comm_id, comm);
       return comm;
