@@ -37,7 +37,7 @@ ${TABS_CSS}
   .tracknb-view .tnb-facets, .tracknb-view .tnb-facets[data-open=false] { display: grid; gap: 12px; border: 0; padding: 4px 0; max-height: 520px; }
   .tracknb-view .tnb-facetbutton { display: none; }
 }
-.tracknb-view .tnb-scroll { overflow: auto; max-height: 480px; border: 1px solid var(--tnb-line); }
+.tracknb-view .tnb-listbox { overflow: auto; max-height: 480px; border: 1px solid var(--tnb-line); }
 .tracknb-view table.tnb-list { border-collapse: separate; border-spacing: 0; width: 100%; font-size: inherit; table-layout: auto; margin: 0; }
 .tracknb-view table.tnb-list th, .tracknb-view table.tnb-list td { text-align: left; padding: 0 8px; height: 28px; border: 0; border-bottom: 1px solid var(--tnb-line); white-space: nowrap; vertical-align: middle; background: var(--tnb-bg); max-width: 280px; overflow: hidden; text-overflow: ellipsis; }
 .tracknb-view table.tnb-list th { position: sticky; top: 0; z-index: 1; background: var(--tnb-bg2); border-bottom-color: var(--tnb-line2); font-weight: 600; }
@@ -45,9 +45,9 @@ ${TABS_CSS}
 .tracknb-view table.tnb-list tbody tr:hover > td { background: var(--tnb-bg2); }
 .tracknb-view table.tnb-list th button { padding: 0; border: 0; background: none; height: 27px; font-weight: 600; }
 .tracknb-view table.tnb-list .tnb-number { text-align: right; font-variant-numeric: tabular-nums; }
-.tracknb-view table.tnb-list td.tnb-actions, .tracknb-view table.tnb-list th.tnb-actions { width: 1%; padding: 0 4px; overflow: visible; position: sticky; right: 0; }
-.tracknb-view table.tnb-list th.tnb-actions { z-index: 2; }
-.tracknb-view .tnb-actions > span { display: inline-flex; gap: 2px; vertical-align: middle; }
+.tracknb-view table.tnb-list td.tnb-tools, .tracknb-view table.tnb-list th.tnb-tools { width: 1%; padding: 0 4px; overflow: visible; position: sticky; right: 0; }
+.tracknb-view table.tnb-list th.tnb-tools { z-index: 2; }
+.tracknb-view .tnb-tools > span { display: inline-flex; gap: 2px; vertical-align: middle; }
 .tracknb-view table.tnb-list th.tnb-text { min-width: 120px; }
 .tracknb-view table.tnb-list td.tnb-text { width: 100%; max-width: 0; }
 .tracknb-view table.tnb-list td.tnb-labels { max-width: 216px; }
@@ -61,14 +61,14 @@ ${TABS_CSS}
 .tracknb-view table.tnb-list td .tnb-chip { vertical-align: middle; margin-right: 4px; }
 .tracknb-view table.tnb-list td.tnb-wide { white-space: normal; max-width: none; padding: 8px; background: var(--tnb-bg2); }
 .tracknb-view .tnb-starred { color: var(--tnb-accent); }
-.tracknb-view .tnb-form { display: grid; grid-template-columns: max-content minmax(0, 480px); gap: 6px 12px; align-items: start; }
-.tracknb-view .tnb-form label { font-weight: 400; min-height: 24px; }
-.tracknb-view .tnb-form input, .tracknb-view .tnb-form textarea { width: 100%; font: inherit; color: inherit; background: var(--tnb-bg); border: 1px solid var(--tnb-line2); border-radius: 2px; padding: 1px 6px; min-height: 24px; }
-.tracknb-view .tnb-form textarea { min-height: 64px; resize: vertical; }
-.tracknb-view .tnb-form > div:last-child { grid-column: 2; display: flex; flex-wrap: wrap; gap: 8px; align-items: center; }
-.tracknb-view dl.tnb-facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 16px; margin: 0; }
-.tracknb-view dl.tnb-facts dt { float: none; width: auto; font-weight: 400; color: var(--tnb-fg2); white-space: nowrap; }
-.tracknb-view dl.tnb-facts dd { float: none; width: auto; margin: 0; padding: 0; overflow-wrap: anywhere; white-space: pre-wrap; }
+.tracknb-view .tnb-editor { display: grid; grid-template-columns: max-content minmax(0, 480px); gap: 6px 12px; align-items: start; }
+.tracknb-view .tnb-editor label { font-weight: 400; min-height: 24px; }
+.tracknb-view .tnb-editor input, .tracknb-view .tnb-editor textarea { width: 100%; font: inherit; color: inherit; background: var(--tnb-bg); border: 1px solid var(--tnb-line2); border-radius: 2px; padding: 1px 6px; min-height: 24px; }
+.tracknb-view .tnb-editor textarea { min-height: 64px; resize: vertical; }
+.tracknb-view .tnb-editor > div:last-child { grid-column: 2; display: flex; flex-wrap: wrap; gap: 8px; align-items: center; }
+.tracknb-view .tnb-says { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 16px; margin: 0; }
+.tracknb-view .tnb-says dt { float: none; width: auto; font-weight: 400; color: var(--tnb-fg2); white-space: nowrap; }
+.tracknb-view .tnb-says dd { float: none; width: auto; margin: 0; padding: 0; overflow-wrap: anywhere; white-space: pre-wrap; }
 .tracknb-view .tnb-about { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); gap: 8px 32px; padding: 8px 0; }
 .tracknb-view .tnb-about h4 { margin: 0 0 4px; font-size: inherit; line-height: 20px; font-weight: 600; }
 .tracknb-view .tracknb-view { padding: 0; }
@@ -89,7 +89,7 @@ function editor(experiment: Experiment, save: (set: Record<string, string>, gone
   const lifecycle = field(edit.lifecycle, 'experimental, production, deprecated');
   const words = field(edit.words, 'machine-learning, demo');
   const problem = h('span', { class: 'tnb-error', role: 'alert' });
-  const form = h('form', { class: 'tnb-form', 'aria-label': `Edit ${experiment.name}` });
+  const form = h('form', { class: 'tnb-editor', 'aria-label': `Edit ${experiment.name}` });
   const rows: [string, HTMLElement][] = [['Description', description], ['Owner', owner], ['Lifecycle', lifecycle], ['Tags', words]];
   for (const [label, control] of rows) {
     control.id = `tnb-edit-${experiment.id}-${label}-${Math.random().toString(36).slice(2)}`;
@@ -212,7 +212,7 @@ export function experimentsView(payload: ExperimentsPayload, host: Host = {}): V
   const head = h('tr');
   const body = h('tbody');
   const table = h('table', { class: 'tnb-list' }, h('thead', {}, head), body);
-  const scroll = h('div', { class: 'tnb-scroll', tabindex: '0', role: 'group', 'aria-label': 'Table of experiments' }, table);
+  const scroll = h('div', { class: 'tnb-listbox', tabindex: '0', role: 'group', 'aria-label': 'Table of experiments' }, table);
   const nothing = h('div', { class: 'tnb-empty' });
   const showMore = button('', () => {
     limit += ROWS * 4;
@@ -225,7 +225,7 @@ export function experimentsView(payload: ExperimentsPayload, host: Host = {}): V
 
   // What a narrow output leaves out stands on the experiment's page.
   const CLASSES: Record<string, string> = {
-    Lifecycle: 'tnb-aside', Description: 'tnb-text tnb-aside', Runs: 'tnb-number', 'Last run': 'tnb-aside', Actions: 'tnb-actions'
+    Lifecycle: 'tnb-aside', Description: 'tnb-text tnb-aside', Runs: 'tnb-number', 'Last run': 'tnb-aside', Actions: 'tnb-tools'
   };
   const COLUMNS: [string, SortKey | undefined][] = [
     ['Name', 'name'], ['Owner', 'owner'], ['Lifecycle', 'lifecycle'], ['Description', undefined], ['Tags', undefined],
@@ -298,7 +298,7 @@ export function experimentsView(payload: ExperimentsPayload, host: Host = {}): V
         iconButton('pencil', `Edit ${experiment.name}`, () => {
           editing = editing === experiment.id ? undefined : experiment.id;
           draw();
-          body.querySelector<HTMLElement>('.tnb-form textarea')?.focus();
+          body.querySelector<HTMLElement>('.tnb-editor textarea')?.focus();
         }, { 'data-key': `edit:${experiment.id}`, 'aria-expanded': String(editing === experiment.id) })
       );
     }
@@ -314,7 +314,7 @@ export function experimentsView(payload: ExperimentsPayload, host: Host = {}): V
         tags,
         h('td', { class: 'tnb-number' }, String(experiment.runs)),
         h('td', { class: CLASSES['Last run'], title: formatTime(experiment.lastRun ?? undefined) }, formatAgo(experiment.lastRun ?? undefined, now)),
-        h('td', { class: 'tnb-actions' }, actions)
+        h('td', { class: 'tnb-tools' }, actions)
       )
     ];
     if (editing === experiment.id) {
@@ -460,7 +460,7 @@ export function experimentView(
   function drawOverview(): void {
     const facts = about(experiment.tags);
     const list = (pairs: [string, string | HTMLElement][]) =>
-      h('dl', { class: 'tnb-facts' }, ...pairs.flatMap(([key, value]) => [h('dt', {}, key), h('dd', {}, value || '–')]));
+      h('dl', { class: 'tnb-says' }, ...pairs.flatMap(([key, value]) => [h('dt', {}, key), h('dd', {}, value || '–')]));
     const chips = facts.labels.length
       ? h('span', { class: 'tnb-chips' }, ...facts.labels.map(each => h('span', { class: 'tnb-chip', title: each }, each)))
       : '';
@@ -507,7 +507,7 @@ export function experimentView(
   tabs.panels.runs.className = tabs.panels.trends.className = 'tnb-child';
   drawHead();
   drawOverview();
-  root.element.append(head, h('div', { class: 'tnb-bar' }, tabs.strip), problem, tabs.panels.overview, tabs.panels.runs, tabs.panels.trends);
+  root.element.append(head, tabs.strip, problem, tabs.panels.overview, tabs.panels.runs, tabs.panels.trends);
   const wanted = host.state?.tab;
   tabs.show(wanted === 'runs' || wanted === 'trends' ? wanted : 'overview');
   return {

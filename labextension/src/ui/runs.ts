@@ -60,8 +60,6 @@ const CSS = `
 .tracknb-view .tnb-numcell { justify-content: space-between; }
 .tracknb-view .tnb-spark { flex: none; width: ${SPARK_WIDTH}px; height: ${SPARK_HEIGHT}px; fill: none; stroke-width: 1.2; stroke-linejoin: round; }
 .tracknb-view .tnb-foot { display: flex; flex-wrap: wrap; gap: 0 16px; padding-top: 4px; font-size: 12px; line-height: 16px; }
-.tracknb-view .tnb-warning { border-left: 2px solid var(--tnb-bad); padding: 2px 8px; margin: 4px 0; background: var(--tnb-bg2); overflow-wrap: anywhere; }
-.tracknb-view .tnb-warning:empty { display: none; }
 .tracknb-view .tnb-picker .tnb-pickbar { position: sticky; top: -8px; background: var(--tnb-bg); padding: 0 0 8px; z-index: 1; }
 .tracknb-view .tnb-pick { display: inline-flex; align-items: center; max-width: 100%; }
 .tracknb-view .tnb-pick .tnb-icon { width: 12px; height: 12px; }

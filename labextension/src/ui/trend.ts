@@ -23,7 +23,6 @@ const CHUNK = 4_000;
 const TREND_CSS = `
 .tracknb-view .tnb-trend .uplot { cursor: default; }
 .tracknb-view .tnb-trend.tnb-near .uplot, .tracknb-view .tnb-trend.tnb-near .u-over { cursor: pointer; }
-.tracknb-view .tnb-warn { margin: 4px 0; padding: 2px 8px; border-left: 2px solid var(--tnb-bad); overflow-wrap: anywhere; }
 .tracknb-view .tnb-bestline { display: flex; flex-wrap: wrap; align-items: center; gap: 0 6px; font-size: 12px; line-height: 20px; }
 .tracknb-view .tnb-bestline i { width: 16px; height: 0; flex: none; border-top: 2px solid var(--tnb-ok); }
 .tracknb-view button.tnb-plainlink { height: 20px; padding: 0; border: 0; background: none; color: var(--tnb-accent); max-width: 100%; overflow: hidden; text-overflow: ellipsis; }
@@ -117,7 +116,7 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
 
   const chips = h('div', { class: 'tnb-chips', role: 'group', 'aria-label': 'Evaluation Set, one at a time' });
   const count = h('span', { class: 'tnb-quiet tnb-num', role: 'status' });
-  const warning = h('div', { class: 'tnb-warn', role: 'note', hidden: '' });
+  const warning = h('div', { class: 'tnb-warning', role: 'note', hidden: '' });
   const plotBox = h('div', { class: 'tnb-plot tnb-trend', tabindex: '0', role: 'application' });
   plotBox.style.minHeight = `${HEIGHT}px`;
   const tip = h('div', { class: 'tnb-tip', hidden: '' });
