@@ -1,7 +1,7 @@
 /** The page of a run: what it is, its curves, its code, its files. While it runs it follows the store. */
 
 import { curvesView, CURVES_CSS, type CurvesView } from './curves';
-import { button, copyText, h, iconButton, setText, statusMark } from './dom';
+import { button, copyButton, copyIcon, h, iconButton, selectText, setText, statusMark } from './dom';
 import { filesView, FILES_CSS, type FilesView } from './files';
 import { formatAgo, formatDuration, formatElapsed, formatNumber, formatTime, fullNumber, statusWord, toNumber } from './format';
 import { markdown, MARKDOWN_CSS, safeLink } from './markdown';
@@ -221,7 +221,6 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
     if (!changed('facts', [run.id, run.experiment, run.status, run.lifecycle, run.user, run.start, run.end, run.source, run.env, run.git, run.evalSets, run.parent, run.children, run.attempt])) {
       return;
     }
-    const copyId = iconButton('copy', 'Copy run id', () => void copyText(run.id, copyId));
     const length = h('span', { class: 'tnb-num' }, run.end === null ? '' : formatDuration(run.end - (run.start ?? run.end)));
     running = run.end === null ? length : undefined;
     const { source, env, git } = run;
@@ -234,7 +233,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
       ...fact('Start', time(run.start)),
       ...fact('End', time(run.end)),
       ...fact('Duration', run.start === null ? '' : length),
-      ...fact('Run id', h('code', { title: run.id }, run.id.length > 12 ? `${run.id.slice(0, 12)}…` : run.id), copyId),
+      ...fact('Run id', h('code', { title: run.id }, run.id.length > 12 ? `${run.id.slice(0, 12)}…` : run.id), copyIcon('Copy run id', () => run.id)),
       ...fact('Attempt', run.attempt === null ? '' : String(run.attempt)),
       ...fact('Source', name ? h('span', { title: source.name }, name) : ''),
       ...fact('Cell', source.count ? h('span', { title: source.cell && `Cell id ${source.cell}` }, `executed as [${source.count}]`) : ''),
@@ -395,13 +394,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
 
   // -- code -----------------------------------------------------------------------------
 
-  const copyCode = button('Copy', () => {
-    void copyText(run.code, copyCode).then(() => {
-      setText(copyCode, copyCode.title || 'Copied');
-      copyCode.removeAttribute('aria-label');
-      setTimeout(() => setText(copyCode, 'Copy'), 1_500);
-    });
-  });
+  const copyCode = copyButton('Copy', () => run.code, () => selectText(code));
   const codeTitle = h('span', { class: 'tnb-quiet' });
   const code = h('pre', { class: 'tnb-source-code', tabindex: '0', 'aria-label': 'Code of the cell' });
   panels.code.append(h('div', { class: 'tnb-bar' }, codeTitle, h('span', { class: 'tnb-push' }), copyCode), code);

@@ -46,6 +46,9 @@ export async function loadPage(
  */
 export function withPages(host: Host, makeFirst: (host: Host) => View, make: (payload: unknown, host: Host) => View): View {
   const element = h('div', { class: 'tnb-pages' });
+  let gone = false;
+  /** What is on its way: a second click on the same link opens it once. */
+  const coming = new Set<string>();
   const stack: { frame: HTMLElement; view: View; focus: Element | null }[] = [];
 
   const top = () => stack[stack.length - 1];
@@ -64,7 +67,18 @@ export function withPages(host: Host, makeFirst: (host: Host) => View, make: (pa
     ...host,
     open(target, known) {
       const focus = document.activeElement;
+      const name = JSON.stringify(target);
+      if (coming.has(name)) {
+        return;
+      }
+      coming.add(name);
       void loadPage(target, known, own, make).then(view => {
+        coming.delete(name);
+        if (gone) {
+          // Nobody would ever end what it follows.
+          view.destroy();
+          return;
+        }
         const back = button('← Back', pop, { class: 'tnb-back' });
         const frame = h(
           'section',
@@ -93,6 +107,7 @@ export function withPages(host: Host, makeFirst: (host: Host) => View, make: (pa
     element,
     update: message => first.update?.(message),
     destroy() {
+      gone = true;
       while (stack.length) {
         pop();
       }

@@ -4,7 +4,7 @@ import {
   barsPath, bestValue, BINS, GROUPS, histogram, makeColumns, sortRows, sparkPath, type Column, type Sort
 } from './columns';
 import { compareFromRows } from './compared';
-import { button, copyLine, h, icon, iconButton, setText, statusMark } from './dom';
+import { button, copyLine, download, drawing, h, icon, iconButton, setText, statusMark } from './dom';
 import { filterRows, forgetNames, initialFilter, isFiltered, toggle, type ChipKind } from './filter';
 import { countText, toCsv } from './format';
 import { createGrid } from './grid';
@@ -111,22 +111,9 @@ function nameOf(column: Column): string {
 }
 
 function svg(width: number, height: number, path: string, name: string): SVGSVGElement {
-  const space = 'http://www.w3.org/2000/svg';
-  const element = document.createElementNS(space, 'svg');
-  element.setAttribute('class', name);
-  element.setAttribute('viewBox', `0 0 ${width} ${height}`);
+  const element = drawing(name, `0 0 ${width} ${height}`, path);
   element.setAttribute('preserveAspectRatio', 'none');
-  element.setAttribute('aria-hidden', 'true');
-  const line = document.createElementNS(space, 'path');
-  line.setAttribute('d', path);
-  element.append(line);
   return element;
-}
-
-function download(name: string, kind: string, parts: BlobPart[]): void {
-  const url = URL.createObjectURL(new Blob(parts, { type: kind }));
-  h('a', { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 1000);
 }
 
 type Mark = 'starred' | 'pinned' | 'archived';

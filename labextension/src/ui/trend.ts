@@ -2,6 +2,7 @@
 
 import { button, h, setText } from './dom';
 import { countText, formatNumber, formatTime, fullNumber } from './format';
+import { placeTip } from './marks';
 import { pageFromRow } from './page';
 import { axes, followWidth, padded, spread, uPlot } from './plot';
 import { queryBox, QUERY_CSS } from './querybox';
@@ -168,13 +169,10 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
     const lines = [isBest ? 'Best so far' : '', formatTime(time), data.name[row], data.user[row], names].filter(Boolean);
     tip.replaceChildren(h('b', {}, `${metric}: ${formatNumber(value)}`), ...lines.map(line => h('div', {}, line)));
     tip.title = fullNumber(value);
-    tip.hidden = false;
     const ratio = window.devicePixelRatio || 1;
     const left = plot.valToPos(xOf(place), 'x') + plot.bbox.left / ratio;
     const top = plot.valToPos(value, 'y') + plot.bbox.top / ratio;
-    const { offsetWidth, offsetHeight } = tip;
-    tip.style.left = `${left + 12 + offsetWidth > plotBox.clientWidth ? Math.max(0, left - 12 - offsetWidth) : left + 12}px`;
-    tip.style.top = `${Math.max(0, Math.min(top - offsetHeight / 2, HEIGHT - offsetHeight))}px`;
+    placeTip(tip, left, top, plotBox.clientWidth, HEIGHT);
     if (announce) {
       setText(spoken, [`${metric} ${formatNumber(value)}`, ...lines, 'Enter opens the run'].join(', '));
     }
