@@ -68,7 +68,6 @@ const ICONS = {
   pencil: 'M3 13l.7-3L11 2.7l2.3 2.3L6 12.3ZM9.5 4.2l2.3 2.3',
   down: 'M4 6l4 4 4-4',
   right: 'M6 4l4 4-4 4',
-  download: 'M8 2v8M4.5 7L8 10.5 11.5 7M2.5 13.5h11',
   copy: 'M5.5 5.5h8v8h-8ZM10.5 5.5v-3h-8v8h3',
   folder: 'M1.5 4V13h13V5H8L6.5 3h-5Z',
   file: 'M3.5 1.5h6l3 3v10h-9ZM9.5 1.5v3h3'

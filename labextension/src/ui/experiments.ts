@@ -177,6 +177,8 @@ export function experimentsView(payload: ExperimentsPayload, host: Host = {}): V
   let sort: { key: SortKey; descending: boolean } | undefined = readSort(host.state?.sort);
   let limit = ROWS;
   let editing: string | undefined;
+  // Kept while it is open: a redraw must not lose what somebody writes.
+  let form: { id: string; element: HTMLElement } | undefined;
 
   const input = h('input', { type: 'search', placeholder: 'Name or description', 'aria-label': 'Filter experiments by text' });
   input.value = filter.text;
@@ -297,6 +299,7 @@ export function experimentsView(payload: ExperimentsPayload, host: Host = {}): V
       actions.append(
         iconButton('pencil', `Edit ${experiment.name}`, () => {
           editing = editing === experiment.id ? undefined : experiment.id;
+          form = undefined;
           draw();
           body.querySelector<HTMLElement>('.tnb-editor textarea')?.focus();
         }, { 'data-key': `edit:${experiment.id}`, 'aria-expanded': String(editing === experiment.id) })
@@ -319,13 +322,15 @@ export function experimentsView(payload: ExperimentsPayload, host: Host = {}): V
     ];
     if (editing === experiment.id) {
       const close = () => {
-        editing = undefined;
+        editing = form = undefined;
         drawFacets();
         draw();
         body.querySelector<HTMLElement>(`[data-key="${CSS_ESCAPE(`edit:${experiment.id}`)}"]`)?.focus();
       };
-      const form = editor(experiment, (set, gone) => change(host, experiment, set, gone), close);
-      rows.push(h('tr', {}, h('td', { class: 'tnb-wide', colspan: String(COLUMNS.length) }, form)));
+      if (form?.id !== experiment.id) {
+        form = { id: experiment.id, element: editor(experiment, (set, gone) => change(host, experiment, set, gone), close) };
+      }
+      rows.push(h('tr', {}, h('td', { class: 'tnb-wide', colspan: String(COLUMNS.length) }, form.element)));
     }
     return rows;
   }

@@ -88,7 +88,10 @@ export function withPages(host: Host, makeFirst: (host: Host) => View, make: (pa
         // Inside the view's own root, where its styles reach.
         view.element.insertBefore(h('div', { class: 'tnb-bar' }, back), view.element.querySelector(':scope > style')?.nextSibling ?? null);
         frame.addEventListener('keydown', event => {
-          if (event.key === 'Escape' && !event.defaultPrevented) {
+          const field = event.target as Partial<HTMLInputElement>;
+          // In a search field with words in it, the browser's own Escape clears them.
+          const clears = field.type === 'search' && field.value !== '';
+          if (event.key === 'Escape' && !event.defaultPrevented && !clears) {
             event.preventDefault();
             event.stopPropagation();
             pop();
