@@ -34,7 +34,7 @@ const COMPARE_CSS = `
 .tracknb-view .tnb-side tbody tr.tnb-differs td.tnb-other { background: var(--tnb-soft); }
 .tracknb-view .tnb-side .tnb-ne { display: inline-block; width: 16px; text-indent: 0; color: var(--tnb-accent); font-weight: 700; }
 .tracknb-view .tnb-side tr.tnb-section th { padding: 8px 8px 2px; font-size: 12px; font-weight: 600; text-indent: 0; color: var(--tnb-fg2); }
-.tracknb-view .tnb-side .tnb-factname { overflow: hidden; overflow-wrap: anywhere; display: inline-block; vertical-align: top; text-indent: 0; max-width: min(200px, 34vw); max-height: 60px; }
+.tracknb-view .tnb-side .tnb-factname { overflow: hidden; overflow-wrap: break-word; display: inline-block; vertical-align: top; text-indent: 0; max-width: min(200px, 34vw); max-height: 60px; }
 .tracknb-view .tnb-side td.tnb-figure { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .tracknb-view .tnb-side td .tnb-mark { margin-right: 6px; vertical-align: baseline; }
 .tracknb-view .tnb-side td small { display: block; font-size: 12px; line-height: 16px; color: var(--tnb-fg2); }

@@ -153,11 +153,13 @@ export function makeRoot(onTheme: () => void = () => undefined, css = ''): { ele
   element.append(style);
   const apply = () => element.classList.toggle('tnb-dark', isDark());
   apply();
+  let later = 0;
   const changed = () => {
     apply();
     // JupyterLab swaps its style sheet after the attribute; wait until that has happened.
     requestAnimationFrame(() => onTheme());
-    setTimeout(onTheme, 300);
+    clearTimeout(later);
+    later = window.setTimeout(onTheme, 300);
   };
   const observer = new MutationObserver(changed);
   observer.observe(document.body, {
@@ -170,6 +172,7 @@ export function makeRoot(onTheme: () => void = () => undefined, css = ''): { ele
     element,
     destroy() {
       observer.disconnect();
+      clearTimeout(later);
       media?.removeEventListener('change', changed);
       element.remove();
     }
