@@ -119,7 +119,7 @@ def test_parallel_coordinates_keep_a_range_and_scatter_opens_a_run(lab, lab_page
     lab_page.page.mouse.down()
     lab_page.page.mouse.move(box["x"] + 10, box["y"] + box["height"] * 0.4, steps=4)
     lab_page.page.mouse.up()
-    count = output.locator("[role=tabpanel] > div:not([hidden]) [role=status]").first
+    count = output.locator("[role=tabpanel]:not([hidden]) [role=status]").first
 
     assert count.inner_text() == "3 of 5 runs"
     rail.focus()

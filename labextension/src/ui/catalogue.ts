@@ -46,8 +46,17 @@ export interface CatalogueFilter {
 
 const label = (key: string, value: string) => `${key}: ${value}`;
 
+/** Tags are replaced and never changed, so what they say is read once and not at every letter that is typed. */
+const read = new WeakMap<Record<string, string>, About>();
+
 /** What an experiment's tags say of it. */
 export function about(tags: Record<string, string>): About {
+  const known = read.get(tags) ?? saidBy(tags);
+  read.set(tags, known);
+  return known;
+}
+
+function saidBy(tags: Record<string, string>): About {
   const words = (tags[WORDS] ?? '').split(',').map(word => word.trim()).filter(Boolean);
   const others = Object.entries(tags)
     .filter(([key]) => !KNOWN.has(key) && !HIDDEN.test(key))
@@ -97,8 +106,8 @@ export function isLeft(experiment: Experiment, filter: CatalogueFilter, user: st
     return false;
   }
   const facts = about(experiment.tags);
-  const read = `${experiment.name}\n${facts.description}`.toLowerCase();
-  if (!filter.text.toLowerCase().split(/\s+/).every(word => read.includes(word))) {
+  const words = `${experiment.name}\n${facts.description}`.toLowerCase();
+  if (!filter.text.toLowerCase().split(/\s+/).every(word => words.includes(word))) {
     return false;
   }
   const byKey = new Map<string, boolean>();

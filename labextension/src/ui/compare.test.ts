@@ -78,7 +78,7 @@ it('moves between tabs with the arrow keys, and shows the changed line', () => {
 it('keeps a range of an axis by keys, and takes it back', () => {
   const { element, tab } = shown();
   tab('Parallel coordinates').click();
-  const count = () => element.querySelector('[role=tabpanel] > div:not([hidden]) [role=status]')!.textContent;
+  const count = () => element.querySelector('[role=tabpanel]:not([hidden]) [role=status]')!.textContent;
   expect(count()).toBe('3 runs');
   const rail = [...element.querySelectorAll<HTMLElement>('.tnb-rail')].find(item => item.getAttribute('aria-label') === 'Range of rmse')!;
   rail.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowDown', bubbles: true }));

@@ -10,6 +10,7 @@ import { MARKS_CSS } from './marks';
 import { pageFromRow } from './page';
 import { PARALLEL_CSS, parallelView } from './parallel';
 import { SCATTER_CSS, scatterView } from './scatter';
+import { makeTabs, TABS_CSS } from './tabs';
 import { makeRoot, runColor } from './theme';
 import type { ComparePayload, Host, RunPagePayload, View } from './types';
 
@@ -18,10 +19,6 @@ const ROWS = 200;
 const CELL_LETTERS = 400;
 
 const COMPARE_CSS = `
-.tracknb-view .tnb-warning { border-left: 3px solid var(--tnb-bad); padding: 2px 8px; margin: 4px 0; overflow-wrap: anywhere; }
-.tracknb-view .tnb-tabs { display: flex; flex-wrap: wrap; border-bottom: 1px solid var(--tnb-line); margin: 4px 0; }
-.tracknb-view .tnb-tabs button { height: 28px; padding: 0 12px; border: 0; border-bottom: 2px solid transparent; border-radius: 0; background: none; color: var(--tnb-fg2); }
-.tracknb-view .tnb-tabs button[aria-selected=true] { border-bottom-color: var(--tnb-accent); color: var(--tnb-fg); font-weight: 600; }
 .tracknb-view .tnb-side { max-height: 560px; overflow: auto; border: 1px solid var(--tnb-line); }
 .tracknb-view .tnb-side table { border-collapse: separate; border-spacing: 0; font-size: inherit; }
 .tracknb-view .tnb-side th, .tracknb-view .tnb-side td { padding: 3px 24px 3px 8px; text-align: left; vertical-align: top; border: 0; border-bottom: 1px solid var(--tnb-line); background: var(--tnb-bg); max-width: 320px; min-width: 104px; font-weight: 400; overflow-wrap: break-word; }
@@ -37,7 +34,7 @@ const COMPARE_CSS = `
 .tracknb-view .tnb-side tbody tr.tnb-differs td.tnb-other { background: var(--tnb-soft); }
 .tracknb-view .tnb-side .tnb-ne { display: inline-block; width: 16px; text-indent: 0; color: var(--tnb-accent); font-weight: 700; }
 .tracknb-view .tnb-side tr.tnb-section th { padding: 8px 8px 2px; font-size: 12px; font-weight: 600; text-indent: 0; color: var(--tnb-fg2); }
-.tracknb-view .tnb-side .tnb-key { overflow: hidden; overflow-wrap: anywhere; display: inline-block; vertical-align: top; text-indent: 0; max-width: min(200px, 34vw); max-height: 60px; }
+.tracknb-view .tnb-side .tnb-factname { overflow: hidden; overflow-wrap: break-word; display: inline-block; vertical-align: top; text-indent: 0; max-width: min(200px, 34vw); max-height: 60px; }
 .tracknb-view .tnb-side td.tnb-figure { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .tracknb-view .tnb-side td .tnb-mark { margin-right: 6px; vertical-align: baseline; }
 .tracknb-view .tnb-side td small { display: block; font-size: 12px; line-height: 16px; color: var(--tnb-fg2); }
@@ -46,71 +43,44 @@ const COMPARE_CSS = `
 .tracknb-view .tnb-side td b { font-weight: 700; }
 `;
 
-interface Tab {
-  name: string;
-  /** Made when it is looked at for the first time. */
-  make(): { element: HTMLElement; redraw?(): void; destroy?(): void };
+interface Part {
+  element: HTMLElement;
+  redraw?(): void;
+  destroy?(): void;
 }
 
 export function compareView(payload: ComparePayload, host: Host = {}): View {
-  const shown = new Map<string, ReturnType<Tab['make']>>();
+  const shown = new Map<string, Part>();
   const root = makeRoot(
     () => shown.forEach(part => part.redraw?.()),
-    COMPARE_CSS + CURVES_CSS + DIFF_CSS + MARKS_CSS + PARALLEL_CSS + SCATTER_CSS
+    TABS_CSS + COMPARE_CSS + CURVES_CSS + DIFF_CSS + MARKS_CSS + PARALLEL_CSS + SCATTER_CSS
   );
   const { data } = payload;
   const open = (row: number) => host.open?.({ page: 'run', id: data.id[row] }, knownPage(payload, row));
   const primary = payload.primary && data.metrics.some(item => item.key === payload.primary) ? `metric:${payload.primary}` : null;
   const set = runSetOf(data, payload.now, Array.from({ length: data.n }, (_, row) => row), payload.labels);
 
-  const tabs: Tab[] = [{ name: 'Table', make: () => sideBySide(payload, open) }];
+  // A part is made when it is looked at for the first time.
+  const parts = new Map<string, () => Part>([['Table', () => sideBySide(payload, open)]]);
   if (payload.curves.length) {
-    tabs.push({ name: 'Curves', make: () => curves(payload) });
+    parts.set('Curves', () => curves(payload));
   }
   if (data.metrics.length + data.params.length > 1) {
-    tabs.push({ name: 'Parallel coordinates', make: () => parallelView(set, { state: { color: primary }, onOpen: open }) });
-    tabs.push({ name: 'Scatter', make: () => scatterView(set, { state: { y: primary }, onOpen: open }) });
+    parts.set('Parallel coordinates', () => parallelView(set, { state: { color: primary }, onOpen: open }));
+    parts.set('Scatter', () => scatterView(set, { state: { y: primary }, onOpen: open }));
   }
   if (new Set(payload.code.codes.filter(code => code >= 0)).size > 0) {
-    tabs.push({ name: 'Code', make: () => code(payload) });
+    parts.set('Code', () => code(payload));
   }
 
-  const id = uniqueId();
-  const panel = h('div', { role: 'tabpanel', id: `${id}-panel` });
-  const strip = h('div', { class: 'tnb-tabs', role: 'tablist', 'aria-label': 'Comparison' });
-  const buttons = tabs.map((tab, i) =>
-    button(tab.name, () => select(i), { role: 'tab', id: `${id}-${i}`, 'aria-controls': `${id}-panel` })
-  );
-  strip.append(...buttons);
-  strip.addEventListener('keydown', event => {
-    const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
-    const places: Record<string, number> = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: tabs.length - 1 };
-    if (at >= 0 && event.key in places) {
-      const next = (places[event.key] + tabs.length) % tabs.length;
-      select(next);
-      buttons[next].focus({ preventScroll: true });
-      event.preventDefault();
-      event.stopPropagation();
+  const names = [...parts.keys()];
+  const tabs = makeTabs('Comparison', names.map(name => [name, name] as const), name => {
+    if (!shown.has(name)) {
+      const part = parts.get(name)!();
+      shown.set(name, part);
+      tabs.panels[name].append(part.element);
     }
   });
-
-  function select(index: number): void {
-    const tab = tabs[index];
-    buttons.forEach((item, i) => {
-      item.setAttribute('aria-selected', String(i === index));
-      item.tabIndex = i === index ? 0 : -1;
-    });
-    panel.setAttribute('aria-labelledby', `${id}-${index}`);
-    let part = shown.get(tab.name);
-    if (!part) {
-      part = tab.make();
-      shown.set(tab.name, part);
-      panel.append(part.element);
-    }
-    for (const [name, other] of shown) {
-      other.element.hidden = name !== tab.name;
-    }
-  }
 
   root.element.append(
     h(
@@ -120,11 +90,11 @@ export function compareView(payload: ComparePayload, host: Host = {}): View {
       h('span', { class: 'tnb-quiet' }, `${data.n} runs compared`)
     ),
     ...payload.warnings.map(text => h('div', { class: 'tnb-warning', role: 'note' }, h('b', {}, 'Warning: '), text)),
-    strip,
-    panel,
+    tabs.strip,
+    ...names.map(name => tabs.panels[name]),
     h('div', { class: 'tnb-quiet' }, payload.note)
   );
-  select(0);
+  tabs.show('Table');
   return {
     element: root.element,
     destroy() {
@@ -219,7 +189,7 @@ function sideBySide(payload: ComparePayload, open: (row: number) => void): { ele
 
 function rowOf(fact: Fact, statuses: string[]): HTMLElement {
   const mark = h('span', { class: 'tnb-ne', ...(fact.differs ? { title: 'The runs differ in this' } : {}) }, fact.differs ? '≠' : '');
-  const head = h('th', { scope: 'row', title: fact.key }, mark, h('span', { class: 'tnb-key' }, fact.key));
+  const head = h('th', { scope: 'row', title: fact.key }, mark, h('span', { class: 'tnb-factname' }, fact.key));
   const cells = fact.cells.map((cell, row) => {
     // Measured values nearly always differ; how far is said beside them.
     const other = fact.differs && fact.other[row] && fact.kind !== 'number';

@@ -3,10 +3,10 @@
 import {
   aligned, bandOf, elapsedTick, forLog, lineOf, nearestIndex, smoothed, type Column, type Line, type XAxis
 } from './curvemath';
-import { button, h, setText } from './dom';
-import { formatNumber, formatTime, fullNumber, toNumber } from './format';
-import { axes, followWidth, noteNothing, padded, spread, uPlot } from './plot';
-import { families } from './series';
+import { button, drawing, h, setText } from './dom';
+import { formatNumber, formatTime, toNumber } from './format';
+import { axes, DASHES, followWidth, isSparse, noteNothing, padded, spread, uPlot } from './plot';
+import { families, seriesHint } from './series';
 import { PALETTE, runColor } from './theme';
 import type { SeriesJson } from './types';
 
@@ -75,7 +75,6 @@ const CHARTS = 12;
 const FILTER_FROM = 20;
 const LEGEND = 12;
 const TIP_ROWS = 10;
-const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 6], [10, 3, 2, 3, 2, 3], [1, 5]];
 const AXES: [XAxis, string][] = [['step', 'Step'], ['wall', 'Wall time'], ['relative', 'Relative time']];
 
 interface Drawn {
@@ -118,17 +117,6 @@ function repeats(colors: number[]): number[] {
     seen.set(place, count + 1);
     return count;
   });
-}
-
-/** Few points are drawn as dots: one alone makes no line. */
-function isSparse(plot: uPlot, index: number): boolean {
-  let count = 0;
-  for (const value of plot.data[index]) {
-    if (value !== null && value !== undefined && ++count > 2) {
-      return false;
-    }
-  }
-  return true;
 }
 
 /** What all charts of one view share. */
@@ -394,10 +382,7 @@ class Chart {
     const rows = this.drawn.slice(0, LEGEND).map(item => {
       const value = h('b', {}, item.last ? formatNumber(toNumber(item.last.last)) : '');
       if (item.last) {
-        const { last, last_step: lastStep, min, min_step: minStep, max, max_step: maxStep, count } = item.last;
-        value.title =
-          `last ${fullNumber(toNumber(last))} at ${lastStep}\nleast ${fullNumber(toNumber(min))} at ${minStep}\n` +
-          `most ${fullNumber(toNumber(max))} at ${maxStep}\n${count} points`;
+        value.title = seriesHint(item.last);
       }
       return h('span', { title: item.label }, lineSample(item.color, item.dash), ...(alone ? [] : [h('em', {}, item.label)]), value);
     });
@@ -521,18 +506,12 @@ interface Parts {
 }
 
 /** A piece of a line as it is drawn, for legends. */
-export function lineSample(color: string, dash: number[]): SVGSVGElement {
-  const space = 'http://www.w3.org/2000/svg';
-  const svg = document.createElementNS(space, 'svg');
-  const line = document.createElementNS(space, 'path');
-  svg.setAttribute('class', 'tnb-sample');
-  svg.setAttribute('viewBox', '0 0 20 8');
-  svg.setAttribute('aria-hidden', 'true');
-  line.setAttribute('d', 'M0 4h20');
+function lineSample(color: string, dash: number[]): SVGSVGElement {
+  const svg = drawing('tnb-sample', '0 0 20 8', 'M0 4h20');
+  const line = svg.firstElementChild!;
   line.setAttribute('stroke', color);
   line.setAttribute('stroke-width', '2');
   line.setAttribute('stroke-dasharray', dash.join(' '));
-  svg.append(line);
   return svg;
 }
 

@@ -128,6 +128,20 @@ it('stars and edits through the kernel, and says what was refused', async () => 
   expect(owner.value).toBe('eve');
 });
 
+it('keeps what is being written of an experiment while the list is drawn anew', () => {
+  const given = payload();
+  given.stateView = 'experiments';
+  const element = shown(given, { ask: vi.fn() });
+  named(element, 'Edit taxi').click();
+  element.querySelector('textarea')!.value = 'half a sentence';
+
+  named(element, 'Owned 1').click();
+  expect(element.querySelector('textarea')!.value).toBe('half a sentence');
+  named(element, 'Cancel').click();
+  named(element, 'Edit taxi').click();
+  expect(element.querySelector('textarea')!.value).toBe('');
+});
+
 it('without a kernel has nothing to star or edit, and opens an experiment from what it holds', async () => {
   const given = payload();
   given.stateView = 'experiments';

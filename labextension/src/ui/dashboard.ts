@@ -11,9 +11,9 @@ import type { DashboardPayload, Host, RunsPayload, Target, View } from './types'
 const CSS = `
 ${TABS_CSS}
 .tracknb-view .tracknb-view { padding: 0; }
-/* The choice of the experiment above says the name already. */
 .tracknb-view .tnb-dashhead { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 8px; border-bottom: 1px solid var(--tnb-line); margin-bottom: 4px; }
-.tracknb-view .tnb-dashhead > .tnb-tabs { border: 0; margin-bottom: -1px; }
+.tracknb-view .tnb-dashhead > .tnb-tabs { flex: 1; border: 0; margin: 0 0 -1px; }
+/* The choice of the experiment above says the name already. */
 .tracknb-view .tnb-child > .tracknb-view > .tnb-bar:first-of-type > .tnb-title { display: none; }
 .tracknb-view .tnb-dashhead > .tnb-copy { margin: 0; }
 .tracknb-view .tnb-waiting { padding: 16px; color: var(--tnb-fg2); }

@@ -38,17 +38,23 @@ const SHAPES: Record<string, string> = {
   SCHEDULED: 'M5 1.6a3.4 3.4 0 1 0 0 6.8a3.4 3.4 0 1 0 0-6.8Z'
 };
 
-/** The mark of a status: told apart by its shape, and coloured as well. */
-export function statusMark(status: string): SVGSVGElement {
+/** A drawing of one path; not for those who hear the page. */
+export function drawing(name: string, viewBox: string, path: string): SVGSVGElement {
   const space = 'http://www.w3.org/2000/svg';
   const svg = document.createElementNS(space, 'svg');
-  const path = document.createElementNS(space, 'path');
-  svg.setAttribute('class', 'tnb-mark');
-  svg.setAttribute('viewBox', '0 0 10 10');
+  const line = document.createElementNS(space, 'path');
+  svg.setAttribute('class', name);
+  svg.setAttribute('viewBox', viewBox);
   svg.setAttribute('aria-hidden', 'true');
+  line.setAttribute('d', path);
+  svg.append(line);
+  return svg;
+}
+
+/** The mark of a status: told apart by its shape, and coloured as well. */
+export function statusMark(status: string): SVGSVGElement {
+  const svg = drawing('tnb-mark', '0 0 10 10', SHAPES[status] ?? SHAPES.SCHEDULED);
   svg.setAttribute('data-status', status);
-  path.setAttribute('d', SHAPES[status] ?? SHAPES.SCHEDULED);
-  svg.append(path);
   return svg;
 }
 
@@ -62,7 +68,6 @@ const ICONS = {
   pencil: 'M3 13l.7-3L11 2.7l2.3 2.3L6 12.3ZM9.5 4.2l2.3 2.3',
   down: 'M4 6l4 4 4-4',
   right: 'M6 4l4 4-4 4',
-  download: 'M8 2v8M4.5 7L8 10.5 11.5 7M2.5 13.5h11',
   copy: 'M5.5 5.5h8v8h-8ZM10.5 5.5v-3h-8v8h3',
   folder: 'M1.5 4V13h13V5H8L6.5 3h-5Z',
   file: 'M3.5 1.5h6l3 3v10h-9ZM9.5 1.5v3h3'
@@ -71,15 +76,7 @@ export type IconName = keyof typeof ICONS;
 
 /** An icon in the colour of the text; `filled` where a state is on. */
 export function icon(name: IconName, filled = false): SVGSVGElement {
-  const space = 'http://www.w3.org/2000/svg';
-  const svg = document.createElementNS(space, 'svg');
-  const path = document.createElementNS(space, 'path');
-  svg.setAttribute('class', filled ? 'tnb-icon tnb-filled' : 'tnb-icon');
-  svg.setAttribute('viewBox', '0 0 16 16');
-  svg.setAttribute('aria-hidden', 'true');
-  path.setAttribute('d', ICONS[name]);
-  svg.append(path);
-  return svg;
+  return drawing(filled ? 'tnb-icon tnb-filled' : 'tnb-icon', '0 0 16 16', ICONS[name]);
 }
 
 /** A button that shows an icon only; `label` is its name for those who hear it, and its hint. */
@@ -103,49 +100,73 @@ export function uniqueId(): string {
   return `tnb-${Date.now().toString(36)}-${counter}`;
 }
 
-/** Put a text on the clipboard, and say so on the button for a moment. */
-export async function copyText(text: string, element: HTMLButtonElement): Promise<void> {
-  const before = element.title;
-  let words = 'Copied';
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    // No right to write there, or a page without https.
-    words = 'Not copied: the browser does not allow it';
+/** Put a text on the clipboard; `denied` where there is no right to, or a page without https. */
+function putText(text: string, done: () => void, denied: () => void): void {
+  if (navigator.clipboard?.writeText) {
+    navigator.clipboard.writeText(text).then(done, denied);
+  } else {
+    denied();
   }
-  element.title = words;
-  element.setAttribute('aria-label', words);
-  element.classList.add('tnb-done');
-  setTimeout(() => {
-    element.title = before;
-    element.setAttribute('aria-label', before);
-    element.classList.remove('tnb-done');
-  }, 1500);
+}
+
+/** A button with an icon that copies a text, and says so for a moment. */
+export function copyIcon(label: string, text: () => string): HTMLButtonElement {
+  let timer = 0;
+  const copy = iconButton('copy', label, () => {
+    const say = (words: string) => {
+      copy.title = words;
+      copy.setAttribute('aria-label', words);
+      copy.classList.toggle('tnb-done', words === 'Copied');
+      clearTimeout(timer);
+    };
+    const forAMoment = (words: string) => {
+      say(words);
+      timer = window.setTimeout(() => say(label), 1500);
+    };
+    putText(text(), () => forAMoment('Copied'), () => forAMoment('Not copied: the browser does not allow it'));
+  });
+  return copy;
+}
+
+/** A button that copies a text, and says so for a moment; `denied` shows it where the browser does not allow that. */
+export function copyButton(
+  label: string,
+  text: () => string,
+  denied: (text: string) => void,
+  attributes: Record<string, string> = {}
+): HTMLButtonElement {
+  let timer = 0;
+  const copy = button(label, () => {
+    const copied = text();
+    const done = () => {
+      copy.textContent = 'Copied';
+      clearTimeout(timer);
+      timer = window.setTimeout(() => (copy.textContent = label), 1500);
+    };
+    putText(copied, done, () => denied(copied));
+  }, attributes);
+  return copy;
+}
+
+/** Select what an element says, for a person to copy. */
+export function selectText(element: Element): void {
+  const range = document.createRange();
+  range.selectNodeContents(element);
+  const selection = window.getSelection();
+  selection?.removeAllRanges();
+  selection?.addRange(range);
+}
+
+/** Hand a file to the browser to be saved. */
+export function download(name: string, type: string, parts: BlobPart[]): void {
+  const url = URL.createObjectURL(new Blob(parts, { type }));
+  h('a', { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 1_000);
 }
 
 /** The line of an empty state, which can be copied. */
 export function copyLine(line: string): HTMLElement {
   const code = h('code', { class: 'tnb-code', tabindex: '0' }, line);
-  const copy = button('Copy', () => {
-    const done = () => {
-      copy.textContent = 'Copied';
-      setTimeout(() => {
-        copy.textContent = 'Copy';
-      }, 1500);
-    };
-    const select = () => {
-      // Without the right to write to the clipboard, select the line for the person to copy.
-      const range = document.createRange();
-      range.selectNodeContents(code);
-      const selection = window.getSelection();
-      selection?.removeAllRanges();
-      selection?.addRange(range);
-    };
-    if (navigator.clipboard?.writeText) {
-      navigator.clipboard.writeText(line).then(done, select);
-    } else {
-      select();
-    }
-  });
+  const copy = copyButton('Copy', () => line, () => selectText(code));
   return h('div', { class: 'tnb-copy' }, code, copy);
 }

@@ -45,9 +45,9 @@ ${TABS_CSS}
 .tracknb-view table.tnb-list tbody tr:hover > td { background: var(--tnb-bg2); }
 .tracknb-view table.tnb-list th button { padding: 0; border: 0; background: none; height: 27px; font-weight: 600; }
 .tracknb-view table.tnb-list .tnb-number { text-align: right; font-variant-numeric: tabular-nums; }
-.tracknb-view table.tnb-list td.tnb-rowbuttons, .tracknb-view table.tnb-list th.tnb-rowbuttons { width: 1%; padding: 0 4px; overflow: visible; position: sticky; right: 0; }
-.tracknb-view table.tnb-list th.tnb-rowbuttons { z-index: 2; }
-.tracknb-view .tnb-rowbuttons > span { display: inline-flex; gap: 2px; vertical-align: middle; }
+.tracknb-view table.tnb-list td.tnb-tools, .tracknb-view table.tnb-list th.tnb-tools { width: 1%; padding: 0 4px; overflow: visible; position: sticky; right: 0; }
+.tracknb-view table.tnb-list th.tnb-tools { z-index: 2; }
+.tracknb-view .tnb-tools > span { display: inline-flex; gap: 2px; vertical-align: middle; }
 .tracknb-view table.tnb-list th.tnb-text { min-width: 120px; }
 .tracknb-view table.tnb-list td.tnb-text { width: 100%; max-width: 0; }
 .tracknb-view table.tnb-list td.tnb-labels { max-width: 216px; }
@@ -61,14 +61,14 @@ ${TABS_CSS}
 .tracknb-view table.tnb-list td .tnb-chip { vertical-align: middle; margin-right: 4px; }
 .tracknb-view table.tnb-list td.tnb-wide { white-space: normal; max-width: none; padding: 8px; background: var(--tnb-bg2); }
 .tracknb-view .tnb-starred { color: var(--tnb-accent); }
-.tracknb-view .tnb-editform { display: grid; grid-template-columns: max-content minmax(0, 480px); gap: 6px 12px; align-items: start; }
-.tracknb-view .tnb-editform label { font-weight: 400; min-height: 24px; }
-.tracknb-view .tnb-editform input, .tracknb-view .tnb-editform textarea { width: 100%; font: inherit; color: inherit; background: var(--tnb-bg); border: 1px solid var(--tnb-line2); border-radius: 2px; padding: 1px 6px; min-height: 24px; }
-.tracknb-view .tnb-editform textarea { min-height: 64px; resize: vertical; }
-.tracknb-view .tnb-editform > div:last-child { grid-column: 2; display: flex; flex-wrap: wrap; gap: 8px; align-items: center; }
-.tracknb-view dl.tnb-about { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 16px; margin: 0; }
-.tracknb-view dl.tnb-about dt { float: none; width: auto; font-weight: 400; color: var(--tnb-fg2); white-space: nowrap; }
-.tracknb-view dl.tnb-about dd { float: none; width: auto; margin: 0; padding: 0; overflow-wrap: anywhere; white-space: pre-wrap; }
+.tracknb-view .tnb-editor { display: grid; grid-template-columns: max-content minmax(0, 480px); gap: 6px 12px; align-items: start; }
+.tracknb-view .tnb-editor label { font-weight: 400; min-height: 24px; }
+.tracknb-view .tnb-editor input, .tracknb-view .tnb-editor textarea { width: 100%; font: inherit; color: inherit; background: var(--tnb-bg); border: 1px solid var(--tnb-line2); border-radius: 2px; padding: 1px 6px; min-height: 24px; }
+.tracknb-view .tnb-editor textarea { min-height: 64px; resize: vertical; }
+.tracknb-view .tnb-editor > div:last-child { grid-column: 2; display: flex; flex-wrap: wrap; gap: 8px; align-items: center; }
+.tracknb-view .tnb-says { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 16px; margin: 0; }
+.tracknb-view .tnb-says dt { float: none; width: auto; font-weight: 400; color: var(--tnb-fg2); white-space: nowrap; }
+.tracknb-view .tnb-says dd { float: none; width: auto; margin: 0; padding: 0; overflow-wrap: anywhere; white-space: pre-wrap; }
 .tracknb-view .tnb-about { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); gap: 8px 32px; padding: 8px 0; }
 .tracknb-view .tnb-about h4 { margin: 0 0 4px; font-size: inherit; line-height: 20px; font-weight: 600; }
 .tracknb-view .tracknb-view { padding: 0; }
@@ -89,10 +89,10 @@ function editor(experiment: Experiment, save: (set: Record<string, string>, gone
   const lifecycle = field(edit.lifecycle, 'experimental, production, deprecated');
   const words = field(edit.words, 'machine-learning, demo');
   const problem = h('span', { class: 'tnb-error', role: 'alert' });
-  const form = h('form', { class: 'tnb-editform', 'aria-label': `Edit ${experiment.name}` });
+  const form = h('form', { class: 'tnb-editor', 'aria-label': `Edit ${experiment.name}` });
   const rows: [string, HTMLElement][] = [['Description', description], ['Owner', owner], ['Lifecycle', lifecycle], ['Tags', words]];
   for (const [label, control] of rows) {
-    control.id = `tnb-editform-${experiment.id}-${label}-${Math.random().toString(36).slice(2)}`;
+    control.id = `tnb-edit-${experiment.id}-${label}-${Math.random().toString(36).slice(2)}`;
     form.append(h('label', { for: control.id }, label), control);
   }
   const ok = h('button', { type: 'submit' }, 'Save');
@@ -177,6 +177,8 @@ export function experimentsView(payload: ExperimentsPayload, host: Host = {}): V
   let sort: { key: SortKey; descending: boolean } | undefined = readSort(host.state?.sort);
   let limit = ROWS;
   let editing: string | undefined;
+  // Kept while it is open: a redraw must not lose what somebody writes.
+  let form: { id: string; element: HTMLElement } | undefined;
 
   const input = h('input', { type: 'search', placeholder: 'Name or description', 'aria-label': 'Filter experiments by text' });
   input.value = filter.text;
@@ -225,7 +227,7 @@ export function experimentsView(payload: ExperimentsPayload, host: Host = {}): V
 
   // What a narrow output leaves out stands on the experiment's page.
   const CLASSES: Record<string, string> = {
-    Lifecycle: 'tnb-aside', Description: 'tnb-text tnb-aside', Runs: 'tnb-number', 'Last run': 'tnb-aside', Actions: 'tnb-rowbuttons'
+    Lifecycle: 'tnb-aside', Description: 'tnb-text tnb-aside', Runs: 'tnb-number', 'Last run': 'tnb-aside', Actions: 'tnb-tools'
   };
   const COLUMNS: [string, SortKey | undefined][] = [
     ['Name', 'name'], ['Owner', 'owner'], ['Lifecycle', 'lifecycle'], ['Description', undefined], ['Tags', undefined],
@@ -297,8 +299,9 @@ export function experimentsView(payload: ExperimentsPayload, host: Host = {}): V
       actions.append(
         iconButton('pencil', `Edit ${experiment.name}`, () => {
           editing = editing === experiment.id ? undefined : experiment.id;
+          form = undefined;
           draw();
-          body.querySelector<HTMLElement>('.tnb-editform textarea')?.focus();
+          body.querySelector<HTMLElement>('.tnb-editor textarea')?.focus();
         }, { 'data-key': `edit:${experiment.id}`, 'aria-expanded': String(editing === experiment.id) })
       );
     }
@@ -314,18 +317,20 @@ export function experimentsView(payload: ExperimentsPayload, host: Host = {}): V
         tags,
         h('td', { class: 'tnb-number' }, String(experiment.runs)),
         h('td', { class: CLASSES['Last run'], title: formatTime(experiment.lastRun ?? undefined) }, formatAgo(experiment.lastRun ?? undefined, now)),
-        h('td', { class: 'tnb-rowbuttons' }, actions)
+        h('td', { class: 'tnb-tools' }, actions)
       )
     ];
     if (editing === experiment.id) {
       const close = () => {
-        editing = undefined;
+        editing = form = undefined;
         drawFacets();
         draw();
         body.querySelector<HTMLElement>(`[data-key="${CSS_ESCAPE(`edit:${experiment.id}`)}"]`)?.focus();
       };
-      const form = editor(experiment, (set, gone) => change(host, experiment, set, gone), close);
-      rows.push(h('tr', {}, h('td', { class: 'tnb-wide', colspan: String(COLUMNS.length) }, form)));
+      if (form?.id !== experiment.id) {
+        form = { id: experiment.id, element: editor(experiment, (set, gone) => change(host, experiment, set, gone), close) };
+      }
+      rows.push(h('tr', {}, h('td', { class: 'tnb-wide', colspan: String(COLUMNS.length) }, form.element)));
     }
     return rows;
   }
@@ -460,7 +465,7 @@ export function experimentView(
   function drawOverview(): void {
     const facts = about(experiment.tags);
     const list = (pairs: [string, string | HTMLElement][]) =>
-      h('dl', { class: 'tnb-about' }, ...pairs.flatMap(([key, value]) => [h('dt', {}, key), h('dd', {}, value || '–')]));
+      h('dl', { class: 'tnb-says' }, ...pairs.flatMap(([key, value]) => [h('dt', {}, key), h('dd', {}, value || '–')]));
     const chips = facts.labels.length
       ? h('span', { class: 'tnb-chips' }, ...facts.labels.map(each => h('span', { class: 'tnb-chip', title: each }, each)))
       : '';
@@ -507,7 +512,7 @@ export function experimentView(
   tabs.panels.runs.className = tabs.panels.trends.className = 'tnb-child';
   drawHead();
   drawOverview();
-  root.element.append(head, h('div', { class: 'tnb-bar' }, tabs.strip), problem, tabs.panels.overview, tabs.panels.runs, tabs.panels.trends);
+  root.element.append(head, tabs.strip, problem, tabs.panels.overview, tabs.panels.runs, tabs.panels.trends);
   const wanted = host.state?.tab;
   tabs.show(wanted === 'runs' || wanted === 'trends' ? wanted : 'overview');
   return {

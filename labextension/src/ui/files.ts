@@ -1,6 +1,6 @@
 /** The files of a run: a tree, and beside it what the chosen one holds. Nothing of a file is run. */
 
-import { button, copyText, h, icon, iconButton } from './dom';
+import { button, copyIcon, download, h, icon } from './dom';
 import { countOf, formatSize } from './format';
 import { markdown } from './markdown';
 import type { Answer, FileJson, FilesJson, Host } from './types';
@@ -250,13 +250,12 @@ export function filesView(id: string, given: FilesJson, host: Host): FilesView {
       h('span', { class: 'tnb-quiet tnb-num' }, entry.size === null ? '' : formatSize(entry.size)),
       h('span', { class: 'tnb-push' })
     );
-    const copy = iconButton('copy', 'Copy path', () => void copyText(entry.path, copy));
-    head.append(copy);
+    head.append(copyIcon('Copy path', () => entry.path));
     if (host.ask) {
       head.append(
         button('Download', () => {
           problem.textContent = '';
-          download(entry.path).catch((error: Error) => (problem.textContent = error.message));
+          save(entry.path).catch((error: Error) => (problem.textContent = error.message));
         })
       );
     }
@@ -278,11 +277,9 @@ export function filesView(id: string, given: FilesJson, host: Host): FilesView {
     }
   }
 
-  async function download(path: string): Promise<void> {
+  async function save(path: string): Promise<void> {
     const answer = await host.ask!({ ask: 'file', id, path, whole: true });
-    const url = URL.createObjectURL(new Blob([answer.buffers[0] as DataView<ArrayBuffer>], { type: 'application/octet-stream' }));
-    h('a', { href: url, download: nameOf(path) }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 1_000);
+    download(nameOf(path), 'application/octet-stream', [answer.buffers[0] as DataView<ArrayBuffer>]);
   }
 
   function content(answer: Answer, entry: FileJson): HTMLElement[] {
@@ -325,8 +322,7 @@ export function filesView(id: string, given: FilesJson, host: Host): FilesView {
   }
 
   function drawLocation(): void {
-    const copy = iconButton('copy', 'Copy location', () => void copyText(files.location, copy));
-    location.replaceChildren(h('code', { class: 'tnb-code' }, files.location), copy);
+    location.replaceChildren(h('code', { class: 'tnb-code' }, files.location), copyIcon('Copy location', () => files.location));
     location.hidden = !files.location;
   }
 

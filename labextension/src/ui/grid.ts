@@ -67,6 +67,9 @@ export function createGrid(options: GridOptions): Grid {
   let active = { row: 0, column: 0 };
   let drawn = new Map<number, HTMLElement>();
   let window_ = '';
+  // A row without its run, and the columns of its cells: copying it is much cheaper than making each cell.
+  let blank = h('div');
+  let cellColumns: [child: number, column: number][] = [];
   let frame = 0;
   let isTree = false;
 
@@ -209,16 +212,31 @@ export function createGrid(options: GridOptions): Grid {
     return edge;
   }
 
-  function drawRow(position: number, range: [number, number]): HTMLElement {
+  function makeBlank(range: [number, number]): void {
+    blank = h('div', { class: 'tnb-row', role: 'row' });
+    blank.style.width = `${totalWidth}px`;
+    const box = h('input', { type: 'checkbox', tabindex: '-1', 'aria-label': 'Select run' });
+    const check = h('div', { class: 'tnb-cell tnb-pin', role: 'gridcell', 'aria-colindex': '1' }, box);
+    check.style.width = `${CHECK_WIDTH}px`;
+    check.style.left = '0';
+    blank.append(check);
+    const made = new Map<Element, number>();
+    fill(blank, range, index => {
+      const cell = h('div', { class: `tnb-cell${columns[index].align === 'right' ? ' tnb-right' : ''}`, role: 'gridcell' });
+      made.set(cell, index);
+      return cell;
+    });
+    cellColumns = [...blank.children].flatMap((cell, child) => (made.has(cell) ? [[child, made.get(cell)!]] : []));
+  }
+
+  function drawRow(position: number): HTMLElement {
     const row = rows[position];
     const selected = options.isSelected(row);
     const state = options.stateOf(position, row);
-    const element = h('div', {
-      class: state.isContext ? 'tnb-row tnb-context' : 'tnb-row',
-      role: 'row',
-      'aria-rowindex': String(position + 2),
-      'aria-selected': String(selected)
-    });
+    const element = blank.cloneNode(true) as HTMLElement;
+    element.classList.toggle('tnb-context', state.isContext);
+    element.setAttribute('aria-rowindex', String(position + 2));
+    element.setAttribute('aria-selected', String(selected));
     if (isTree) {
       element.setAttribute('aria-level', String(state.level));
       if (state.isOpen !== undefined) {
@@ -226,24 +244,11 @@ export function createGrid(options: GridOptions): Grid {
       }
     }
     element.style.top = `${position * ROW_HEIGHT}px`;
-    element.style.width = `${totalWidth}px`;
-    const box = h('input', { type: 'checkbox', tabindex: '-1', 'aria-label': 'Select run' });
-    box.checked = selected;
-    box.addEventListener('change', () => options.onToggle(row, box.checked));
-    const check = h('div', { class: 'tnb-cell tnb-pin', role: 'gridcell', 'aria-colindex': '1' }, box);
-    check.style.width = `${CHECK_WIDTH}px`;
-    check.style.left = '0';
-    element.append(check);
-    fill(element, range, index => {
-      const column = columns[index];
-      const cell = h('div', {
-        class: `tnb-cell${column.align === 'right' ? ' tnb-right' : ''}`,
-        role: 'gridcell',
-        id: `${prefix}-${position}-${index}`
-      });
-      options.renderCell(cell, column, row, position);
-      return cell;
-    });
+    (element.firstElementChild!.firstElementChild as HTMLInputElement).checked = selected;
+    const cells = element.children;
+    for (const [child, index] of cellColumns) {
+      options.renderCell(cells[child] as HTMLElement, columns[index], row, position);
+    }
     return element;
   }
 
@@ -258,6 +263,7 @@ export function createGrid(options: GridOptions): Grid {
       drawn.clear();
       body.replaceChildren();
       drawHead(range);
+      makeBlank(range);
     }
     for (const [position, row] of drawn) {
       if (position < first || position > last) {
@@ -269,7 +275,7 @@ export function createGrid(options: GridOptions): Grid {
     for (let position = last; position >= first; position--) {
       let row = drawn.get(position);
       if (!row) {
-        row = drawRow(position, range);
+        row = drawRow(position);
         drawn.set(position, row);
         // Rows stand in the page in their order, for those who hear them read.
         body.insertBefore(row, before);
@@ -296,6 +302,7 @@ export function createGrid(options: GridOptions): Grid {
     const cell = focused ? drawn.get(active.row)?.querySelector<HTMLElement>(`[aria-colindex="${active.column + 2}"]`) : undefined;
     if (cell) {
       cell.classList.add('tnb-active');
+      cell.id = `${prefix}-${active.row}-${active.column}`;
       options.onRow(rows[active.row], cell.parentElement!);
       element.setAttribute('aria-activedescendant', cell.id);
     } else {
@@ -374,18 +381,27 @@ export function createGrid(options: GridOptions): Grid {
     }
   };
   // One listener for all rows: they come and go while scrolling.
-  const pointed = (event: Event): number | undefined => {
+  const positionOf = (event: Event): number | undefined => {
     const row = (event.target as Element).closest?.('.tnb-row');
     const position = row ? Number(row.getAttribute('aria-rowindex')) - 2 : -1;
-    if (drawn.get(position) !== row || !row) {
-      return undefined;
+    return row && drawn.get(position) === row ? position : undefined;
+  };
+  const pointed = (event: Event): number | undefined => {
+    const position = positionOf(event);
+    if (position !== undefined) {
+      options.onRow(rows[position], drawn.get(position)!);
     }
-    options.onRow(rows[position], row as HTMLElement);
     return position;
   };
   body.addEventListener('pointerover', pointed);
   body.addEventListener('click', event => {
     active.row = pointed(event) ?? active.row;
+  });
+  body.addEventListener('change', event => {
+    const position = positionOf(event);
+    if (position !== undefined) {
+      options.onToggle(rows[position], (event.target as HTMLInputElement).checked);
+    }
   });
   element.addEventListener('scroll', schedule, { passive: true });
   element.addEventListener('keydown', onKey);

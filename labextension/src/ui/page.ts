@@ -1,10 +1,11 @@
 /** The page of a run: what it is, its curves, its code, its files. While it runs it follows the store. */
 
 import { curvesView, CURVES_CSS, type CurvesView } from './curves';
-import { button, copyText, h, iconButton, setText, statusMark, uniqueId } from './dom';
+import { button, copyButton, copyIcon, h, iconButton, selectText, setText, statusMark } from './dom';
 import { filesView, FILES_CSS, type FilesView } from './files';
 import { formatAgo, formatDuration, formatElapsed, formatNumber, formatTime, fullNumber, statusWord, toNumber } from './format';
 import { markdown, MARKDOWN_CSS, safeLink } from './markdown';
+import { makeTabs, TABS_CSS } from './tabs';
 import { makeRoot, runColor } from './theme';
 import type { Answer, Host, JsonNumber, PageRun, Pair, RunData, RunPagePayload, SeriesJson, View } from './types';
 
@@ -21,9 +22,6 @@ const NARROW = 560;
 const CSS = `
 .tracknb-view .tnb-pagehead { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 8px; min-height: 28px; }
 .tracknb-view .tnb-pagehead b { font-size: 14px; overflow-wrap: anywhere; }
-.tracknb-view .tnb-tabs { display: flex; gap: 0; border-bottom: 1px solid var(--tnb-line); margin-bottom: 8px; overflow-x: auto; }
-.tracknb-view .tnb-tabs button { height: 28px; padding: 0 12px; border: 0; border-bottom: 2px solid transparent; border-radius: 0; background: none; color: var(--tnb-fg2); flex: none; }
-.tracknb-view .tnb-tabs button[aria-selected=true] { border-bottom-color: var(--tnb-accent); color: var(--tnb-fg); font-weight: 600; }
 .tracknb-view .tnb-facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); gap: 0 24px; margin: 0; }
 .tracknb-view .tnb-facts > div { display: flex; gap: 8px; min-height: 24px; align-items: baseline; border-bottom: 1px solid var(--tnb-line); padding: 2px 0; min-width: 0; }
 .tracknb-view .tnb-facts dt { flex: none; width: 104px; color: var(--tnb-fg2); font-weight: 400; }
@@ -115,7 +113,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
   let run: PageRun = payload.run;
   let curves: CurvesView | undefined;
   let files: FilesView | undefined;
-  const root = makeRoot(() => curves?.redraw(), CSS + CURVES_CSS + FILES_CSS + MARKDOWN_CSS);
+  const root = makeRoot(() => curves?.redraw(), TABS_CSS + CSS + CURVES_CSS + FILES_CSS + MARKDOWN_CSS);
   const body = h('div', { class: 'tnb-page' });
   root.element.append(body);
   const hasKernel = () => Boolean(host.ask) && (host.isThere?.() ?? true);
@@ -187,38 +185,12 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
 
   // -- the tabs -------------------------------------------------------------------------
 
-  const tabs = h('div', { class: 'tnb-tabs', role: 'tablist', 'aria-label': 'Parts of the run page' });
-  const panes = {} as Record<TabName, HTMLElement>;
-  const heads = {} as Record<TabName, HTMLButtonElement>;
-  const names: [TabName, string][] = [['overview', 'Overview'], ['curves', 'Curves'], ['code', 'Code'], ['files', 'Files']];
-  let tab: TabName = 'overview';
-  for (const [name, label] of names) {
-    const [tabId, paneId] = [uniqueId(), uniqueId()];
-    heads[name] = button(label, () => openTab(name), { role: 'tab', id: tabId, 'aria-controls': paneId });
-    panes[name] = h('div', { role: 'tabpanel', id: paneId, 'aria-labelledby': tabId });
-    tabs.append(heads[name]);
-  }
-  tabs.addEventListener('keydown', event => {
-    const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
-    if (step) {
-      const visible = names.map(([name]) => name).filter(name => !heads[name].hidden);
-      const next = visible[(visible.indexOf(tab) + step + visible.length) % visible.length];
-      openTab(next);
-      heads[next].focus();
-      event.preventDefault();
-      event.stopPropagation();
-    }
-  });
-
-  function openTab(name: TabName): void {
-    tab = name;
-    for (const [each] of names) {
-      heads[each].setAttribute('aria-selected', String(each === tab));
-      heads[each].tabIndex = each === tab ? 0 : -1;
-      panes[each].hidden = each !== tab;
-    }
-    draw();
-  }
+  const tabs = makeTabs<TabName>(
+    'Parts of the run page',
+    [['overview', 'Overview'], ['curves', 'Curves'], ['code', 'Code'], ['files', 'Files']],
+    () => draw()
+  );
+  const { heads, panels } = tabs;
 
   // -- overview: facts, note, tags, params, metrics, data ---------------------------------
 
@@ -249,7 +221,6 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
     if (!changed('facts', [run.id, run.experiment, run.status, run.lifecycle, run.user, run.start, run.end, run.source, run.env, run.git, run.evalSets, run.parent, run.children, run.attempt])) {
       return;
     }
-    const copyId = iconButton('copy', 'Copy run id', () => void copyText(run.id, copyId));
     const length = h('span', { class: 'tnb-num' }, run.end === null ? '' : formatDuration(run.end - (run.start ?? run.end)));
     running = run.end === null ? length : undefined;
     const { source, env, git } = run;
@@ -262,7 +233,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
       ...fact('Start', time(run.start)),
       ...fact('End', time(run.end)),
       ...fact('Duration', run.start === null ? '' : length),
-      ...fact('Run id', h('code', { title: run.id }, run.id.length > 12 ? `${run.id.slice(0, 12)}…` : run.id), copyId),
+      ...fact('Run id', h('code', { title: run.id }, run.id.length > 12 ? `${run.id.slice(0, 12)}…` : run.id), copyIcon('Copy run id', () => run.id)),
       ...fact('Attempt', run.attempt === null ? '' : String(run.attempt)),
       ...fact('Source', name ? h('span', { title: source.name }, name) : ''),
       ...fact('Cell', source.count ? h('span', { title: source.cell && `Cell id ${source.cell}` }, `executed as [${source.count}]`) : ''),
@@ -419,20 +390,14 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
   const note = h('div', { class: 'tnb-quiet' });
   const more = button('Load everything', () => void refresh(true), { class: 'tnb-edit' });
   const noteBar = h('div', { class: 'tnb-bar' }, note, more);
-  panes.overview.append(problem, trace, facts, noteSection, tagSection, h('div', { class: 'tnb-sections' }, params.element, metrics.element), dataSection);
+  panels.overview.append(problem, trace, facts, noteSection, tagSection, h('div', { class: 'tnb-sections' }, params.element, metrics.element), dataSection);
 
   // -- code -----------------------------------------------------------------------------
 
-  const copyCode = button('Copy', () => {
-    void copyText(run.code, copyCode).then(() => {
-      setText(copyCode, copyCode.title || 'Copied');
-      copyCode.removeAttribute('aria-label');
-      setTimeout(() => setText(copyCode, 'Copy'), 1_500);
-    });
-  });
+  const copyCode = copyButton('Copy', () => run.code, () => selectText(code));
   const codeTitle = h('span', { class: 'tnb-quiet' });
   const code = h('pre', { class: 'tnb-source-code', tabindex: '0', 'aria-label': 'Code of the cell' });
-  panes.code.append(h('div', { class: 'tnb-bar' }, codeTitle, h('span', { class: 'tnb-push' }), copyCode), code);
+  panels.code.append(h('div', { class: 'tnb-bar' }, codeTitle, h('span', { class: 'tnb-push' }), copyCode), code);
 
   function drawCode(): void {
     if (!changed('code', [run.code, run.source])) {
@@ -472,20 +437,20 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
     setText(note, payload.note);
     more.hidden = !payload.thinned || asked;
     noteBar.hidden = !payload.note;
-    if (tab === 'curves') {
+    if (tabs.current === 'curves') {
       const shown = [{ id: run.id, name: run.name, color: run.color, start: run.start, series: run.series }];
       if (!curves) {
         curves = curvesView(shown);
-        panes.curves.append(curves.element);
+        panels.curves.append(curves.element);
         drawn.set('curves', JSON.stringify(run.series));
       } else if (changed('curves', run.series)) {
         curves.update(shown);
       }
     }
-    if (tab === 'files') {
+    if (tabs.current === 'files') {
       if (!files) {
         files = filesView(run.id, run.files, host);
-        panes.files.append(files.element);
+        panels.files.append(files.element);
       } else {
         files.update(run.files);
       }
@@ -556,8 +521,8 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
   root.element.addEventListener('pointerenter', tick);
   root.element.addEventListener('focusin', tick);
 
-  body.append(head, tabs, noteBar, ...names.map(([name]) => panes[name]));
-  openTab('overview');
+  body.append(head, tabs.strip, noteBar, ...Object.values(panels));
+  tabs.show('overview');
   return {
     element: root.element,
     update(message: unknown) {

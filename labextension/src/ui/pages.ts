@@ -46,6 +46,9 @@ export async function loadPage(
  */
 export function withPages(host: Host, makeFirst: (host: Host) => View, make: (payload: unknown, host: Host) => View): View {
   const element = h('div', { class: 'tnb-pages' });
+  let gone = false;
+  /** What is on its way: a second click on the same link opens it once. */
+  const coming = new Set<string>();
   const stack: { frame: HTMLElement; view: View; focus: Element | null }[] = [];
 
   const top = () => stack[stack.length - 1];
@@ -64,7 +67,18 @@ export function withPages(host: Host, makeFirst: (host: Host) => View, make: (pa
     ...host,
     open(target, known) {
       const focus = document.activeElement;
+      const name = JSON.stringify(target);
+      if (coming.has(name)) {
+        return;
+      }
+      coming.add(name);
       void loadPage(target, known, own, make).then(view => {
+        coming.delete(name);
+        if (gone) {
+          // Nobody would ever end what it follows.
+          view.destroy();
+          return;
+        }
         const back = button('← Back', pop, { class: 'tnb-back' });
         const frame = h(
           'section',
@@ -74,7 +88,10 @@ export function withPages(host: Host, makeFirst: (host: Host) => View, make: (pa
         // Inside the view's own root, where its styles reach.
         view.element.insertBefore(h('div', { class: 'tnb-bar' }, back), view.element.querySelector(':scope > style')?.nextSibling ?? null);
         frame.addEventListener('keydown', event => {
-          if (event.key === 'Escape' && !event.defaultPrevented) {
+          const field = event.target as Partial<HTMLInputElement>;
+          // In a search field with words in it, the browser's own Escape clears them.
+          const clears = field.type === 'search' && field.value !== '';
+          if (event.key === 'Escape' && !event.defaultPrevented && !clears) {
             event.preventDefault();
             event.stopPropagation();
             pop();
@@ -93,6 +110,7 @@ export function withPages(host: Host, makeFirst: (host: Host) => View, make: (pa
     element,
     update: message => first.update?.(message),
     destroy() {
+      gone = true;
       while (stack.length) {
         pop();
       }

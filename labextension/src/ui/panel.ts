@@ -2,8 +2,8 @@
 
 import { h, setText, statusMark } from './dom';
 import { formatDuration, formatElapsed, formatNumber, formatTime, fullNumber, statusWord, toNumber } from './format';
-import { axes, followWidth, noteNothing, padded, spread, uPlot } from './plot';
-import { align, curveOf, families, mergePoints } from './series';
+import { axes, DASHES, followWidth, isSparse, noteNothing, padded, spread, uPlot } from './plot';
+import { align, curveOf, families, mergePoints, seriesHint } from './series';
 import { makeRoot, PALETTE, runColor } from './theme';
 import type { PanelPayload, PanelRun, PointsMessage, SeriesJson, View } from './types';
 
@@ -87,8 +87,6 @@ interface Look {
   dash: number[];
 }
 
-const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3]];
-
 /** One run: a colour per key. Several: a colour per run, a dash per key. */
 function lookOf(member: Member, keyIndex: number, several: boolean): Look {
   if (!several) {
@@ -96,17 +94,6 @@ function lookOf(member: Member, keyIndex: number, several: boolean): Look {
   }
   const dash = (keyIndex + Math.floor(member.runIndex / PALETTE.length)) % DASHES.length;
   return { color: runColor(member.run.color), dash: DASHES[dash] };
-}
-
-/** Few points are drawn as dots: one alone makes no line. Asked at each drawing, since curves grow. */
-function isSparse(plot: uPlot, index: number): boolean {
-  let count = 0;
-  for (const value of plot.data[index]) {
-    if (value !== null && value !== undefined && ++count > 2) {
-      return false;
-    }
-  }
-  return true;
 }
 
 class FamilyChart {
@@ -231,10 +218,7 @@ class FamilyChart {
     this.members.forEach((member, i) => {
       const { series } = member;
       setText(this.values[i], formatNumber(toNumber(series.last)));
-      this.values[i].title =
-        `last ${fullNumber(toNumber(series.last))} at ${series.last_step}\n` +
-        `least ${fullNumber(toNumber(series.min))} at ${series.min_step}\n` +
-        `most ${fullNumber(toNumber(series.max))} at ${series.max_step}\n${series.count} points`;
+      this.values[i].title = seriesHint(series);
     });
   }
 

@@ -44,6 +44,20 @@ export function noteNothing(box: HTMLElement, columns: readonly ArrayLike<number
   }
 }
 
+/** Dashes that can be told apart, for lines of one colour. */
+export const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 6], [10, 3, 2, 3, 2, 3], [1, 5]];
+
+/** Few points are drawn as dots: one alone makes no line. Asked at each drawing, since curves grow. */
+export function isSparse(plot: uPlot, index: number): boolean {
+  let count = 0;
+  for (const value of plot.data[index]) {
+    if (value !== null && value !== undefined && ++count > 2) {
+      return false;
+    }
+  }
+  return true;
+}
+
 /** Axes in the theme's colours; the width of the left one follows its longest tick. */
 export function axes(element: Element, time: boolean): uPlot.Axis[] {
   const common = {

@@ -4,7 +4,7 @@ import {
   barsPath, bestValue, BINS, GROUPS, histogram, makeColumns, sortRows, sparkPath, type Column, type Sort
 } from './columns';
 import { compareFromRows } from './compared';
-import { button, copyLine, h, icon, iconButton, setText, statusMark } from './dom';
+import { button, copyLine, download, drawing, h, icon, iconButton, setText, statusMark } from './dom';
 import { filterRows, forgetNames, initialFilter, isFiltered, toggle, type ChipKind } from './filter';
 import { countText, toCsv } from './format';
 import { createGrid } from './grid';
@@ -60,8 +60,6 @@ const CSS = `
 .tracknb-view .tnb-numcell { justify-content: space-between; }
 .tracknb-view .tnb-spark { flex: none; width: ${SPARK_WIDTH}px; height: ${SPARK_HEIGHT}px; fill: none; stroke-width: 1.2; stroke-linejoin: round; }
 .tracknb-view .tnb-foot { display: flex; flex-wrap: wrap; gap: 0 16px; padding-top: 4px; font-size: 12px; line-height: 16px; }
-.tracknb-view .tnb-warning { border-left: 2px solid var(--tnb-bad); padding: 2px 8px; margin: 4px 0; background: var(--tnb-bg2); overflow-wrap: anywhere; }
-.tracknb-view .tnb-warning:empty { display: none; }
 .tracknb-view .tnb-picker .tnb-pickbar { position: sticky; top: -8px; background: var(--tnb-bg); padding: 0 0 8px; z-index: 1; }
 .tracknb-view .tnb-pick { display: inline-flex; align-items: center; max-width: 100%; }
 .tracknb-view .tnb-pick .tnb-icon { width: 12px; height: 12px; }
@@ -113,22 +111,9 @@ function nameOf(column: Column): string {
 }
 
 function svg(width: number, height: number, path: string, name: string): SVGSVGElement {
-  const space = 'http://www.w3.org/2000/svg';
-  const element = document.createElementNS(space, 'svg');
-  element.setAttribute('class', name);
-  element.setAttribute('viewBox', `0 0 ${width} ${height}`);
+  const element = drawing(name, `0 0 ${width} ${height}`, path);
   element.setAttribute('preserveAspectRatio', 'none');
-  element.setAttribute('aria-hidden', 'true');
-  const line = document.createElementNS(space, 'path');
-  line.setAttribute('d', path);
-  element.append(line);
   return element;
-}
-
-function download(name: string, kind: string, parts: BlobPart[]): void {
-  const url = URL.createObjectURL(new Blob(parts, { type: kind }));
-  h('a', { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 1000);
 }
 
 type Mark = 'starred' | 'pinned' | 'archived';

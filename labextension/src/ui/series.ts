@@ -1,6 +1,6 @@
 /** Merging live points and arranging curves for drawing. No DOM. */
 
-import { toNumber } from './format';
+import { fullNumber, toNumber } from './format';
 import type { JsonNumber, PanelRun, PointsMessage, SeriesJson } from './types';
 
 /** Longer series are halved: a curve is a few hundred pixels wide. */
@@ -32,6 +32,12 @@ export function families(keys: Iterable<string>): Map<string, string[]> {
     }
   }
   return result;
+}
+
+/** What a curve's number tells under the pointer. */
+export function seriesHint({ last, last_step: lastStep, min, min_step: minStep, max, max_step: maxStep, count }: SeriesJson): string {
+  const at = (value: JsonNumber, step: number) => `${fullNumber(toNumber(value))} at ${step}`;
+  return `last ${at(last, lastStep)}\nleast ${at(min, minStep)}\nmost ${at(max, maxStep)}\n${count} points`;
 }
 
 /** Add the points of a message to the runs; new runs come last. */

@@ -6,7 +6,7 @@
  * and change it. What nobody knows is passed over, and said.
  */
 
-import { button, copyLine } from './dom';
+import { copyButton, copyLine } from './dom';
 import type { ViewState } from './types';
 
 /** The views that a text may open. */
@@ -110,24 +110,11 @@ export function viewLine(view: ViewName, parts: ViewState, inDashboard = false):
 
 /** The button that puts that line on the clipboard; without the right to, it shows the line. */
 export function copyViewButton(line: () => string): HTMLButtonElement {
-  const label = 'Copy view';
   let shown: HTMLElement | undefined;
-  const copy = button(label, () => {
-    const text = line();
-    const done = () => {
-      copy.textContent = 'Copied';
-      setTimeout(() => (copy.textContent = label), 1500);
-    };
-    const show = () => {
-      const made = copyLine(text);
-      (shown ?? copy)[shown ? 'replaceWith' : 'after'](made);
-      shown = made;
-    };
-    if (navigator.clipboard?.writeText) {
-      navigator.clipboard.writeText(text).then(done, show);
-    } else {
-      show();
-    }
+  const copy = copyButton('Copy view', line, text => {
+    const made = copyLine(text);
+    (shown ?? copy)[shown ? 'replaceWith' : 'after'](made);
+    shown = made;
   }, { title: 'Copy the line that opens this view again' });
   return copy;
 }

@@ -1,15 +1,17 @@
 /** Tabs as the ARIA pattern has them: one is in the tab order, arrows move, the panel belongs to its tab. */
 
-import { h, uniqueId } from './dom';
+import { button, h, uniqueId } from './dom';
 
 export const TABS_CSS = `
-.tracknb-view .tnb-tabs { display: flex; gap: 0; border-bottom: 1px solid var(--tnb-line); overflow-x: auto; flex: 1; min-width: 0; }
-.tracknb-view .tnb-tabs button { height: 28px; padding: 0 12px; border: 0; border-bottom: 2px solid transparent; border-radius: 0; background: none; color: var(--tnb-fg2); }
+.tracknb-view .tnb-tabs { display: flex; border-bottom: 1px solid var(--tnb-line); margin: 4px 0 8px; overflow-x: auto; min-width: 0; }
+.tracknb-view .tnb-tabs button { flex: none; height: 28px; padding: 0 12px; border: 0; border-bottom: 2px solid transparent; border-radius: 0; background: none; color: var(--tnb-fg2); }
 .tracknb-view .tnb-tabs button[aria-selected=true] { border-bottom-color: var(--tnb-accent); color: var(--tnb-fg); font-weight: 600; }
 `;
 
 export interface Tabs<Id extends string> {
   strip: HTMLElement;
+  /** One that is hidden is passed over by the arrows. */
+  heads: Record<Id, HTMLButtonElement>;
   panels: Record<Id, HTMLElement>;
   /** The tab that is shown. */
   readonly current: Id;
@@ -23,29 +25,27 @@ export function makeTabs<Id extends string>(
   onShow: (id: Id) => void
 ): Tabs<Id> {
   const strip = h('div', { class: 'tnb-tabs', role: 'tablist', 'aria-label': label });
+  const heads = {} as Record<Id, HTMLButtonElement>;
   const panels = {} as Record<Id, HTMLElement>;
-  const buttons = new Map<Id, HTMLButtonElement>();
   let current = tabs[0][0];
   const show = (id: Id) => {
     current = id;
-    for (const [other, button] of buttons) {
+    for (const [other] of tabs) {
       const on = other === id;
-      button.setAttribute('aria-selected', String(on));
-      button.tabIndex = on ? 0 : -1;
+      heads[other].setAttribute('aria-selected', String(on));
+      heads[other].tabIndex = on ? 0 : -1;
       panels[other].hidden = !on;
     }
     onShow(id);
   };
   for (const [id, text] of tabs) {
     const [tabId, panelId] = [uniqueId(), uniqueId()];
-    const button = h('button', { type: 'button', role: 'tab', id: tabId, 'aria-controls': panelId }, text);
-    button.addEventListener('click', () => show(id));
-    buttons.set(id, button);
-    strip.append(button);
+    heads[id] = button(text, () => show(id), { role: 'tab', id: tabId, 'aria-controls': panelId });
+    strip.append(heads[id]);
     panels[id] = h('div', { role: 'tabpanel', id: panelId, 'aria-labelledby': tabId });
   }
   strip.addEventListener('keydown', event => {
-    const ids = tabs.map(([id]) => id);
+    const ids = tabs.map(([id]) => id).filter(id => !heads[id].hidden);
     const place = ids.indexOf(current);
     const next: Record<string, number> = {
       ArrowRight: (place + 1) % ids.length,
@@ -57,11 +57,12 @@ export function makeTabs<Id extends string>(
       event.preventDefault();
       event.stopPropagation();
       show(ids[next[event.key]]);
-      buttons.get(current)?.focus();
+      heads[current].focus({ preventScroll: true });
     }
   });
   return {
     strip,
+    heads,
     panels,
     get current() {
       return current;

@@ -120,7 +120,8 @@ const CSS = `
 .tracknb-view .tnb-progress div { height: 100%; background: var(--tnb-busy); }
 .tracknb-view .tnb-error { color: var(--tnb-bad); overflow-wrap: anywhere; max-height: 60px; overflow-y: auto; }
 .tracknb-view .tnb-alert { white-space: pre-wrap; overflow-wrap: anywhere; max-height: 60px; overflow-y: auto; border-left: 3px solid var(--tnb-bad); padding-left: 8px; }
-.tracknb-view .tnb-alert:empty, .tracknb-view .tnb-error:empty, .tracknb-view .tnb-quiet:empty, .tracknb-view .tnb-chips:empty, .tracknb-view .tnb-tiles:empty, .tracknb-view .tnb-charts:empty { display: none; }
+.tracknb-view .tnb-warning { border-left: 2px solid var(--tnb-bad); padding: 2px 8px; margin: 4px 0; background: var(--tnb-bg2); overflow-wrap: anywhere; }
+.tracknb-view .tnb-warning:empty, .tracknb-view .tnb-alert:empty, .tracknb-view .tnb-error:empty, .tracknb-view .tnb-quiet:empty, .tracknb-view .tnb-chips:empty, .tracknb-view .tnb-tiles:empty, .tracknb-view .tnb-charts:empty { display: none; }
 .tracknb-view pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .tracknb-view [hidden] { display: none !important; }
 .tracknb-view .tnb-sr { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
@@ -152,11 +153,13 @@ export function makeRoot(onTheme: () => void = () => undefined, css = ''): { ele
   element.append(style);
   const apply = () => element.classList.toggle('tnb-dark', isDark());
   apply();
+  let later = 0;
   const changed = () => {
     apply();
     // JupyterLab swaps its style sheet after the attribute; wait until that has happened.
     requestAnimationFrame(() => onTheme());
-    setTimeout(onTheme, 300);
+    clearTimeout(later);
+    later = window.setTimeout(onTheme, 300);
   };
   const observer = new MutationObserver(changed);
   observer.observe(document.body, {
@@ -169,6 +172,7 @@ export function makeRoot(onTheme: () => void = () => undefined, css = ''): { ele
     element,
     destroy() {
       observer.disconnect();
+      clearTimeout(later);
       media?.removeEventListener('change', changed);
       element.remove();
     }

@@ -2,6 +2,7 @@
 
 import { button, h, setText } from './dom';
 import { countText, formatNumber, formatTime, fullNumber } from './format';
+import { placeTip } from './marks';
 import { pageFromRow } from './page';
 import { axes, followWidth, padded, spread, uPlot } from './plot';
 import { queryBox, QUERY_CSS } from './querybox';
@@ -23,7 +24,6 @@ const CHUNK = 4_000;
 const TREND_CSS = `
 .tracknb-view .tnb-trend .uplot { cursor: default; }
 .tracknb-view .tnb-trend.tnb-near .uplot, .tracknb-view .tnb-trend.tnb-near .u-over { cursor: pointer; }
-.tracknb-view .tnb-warn { margin: 4px 0; padding: 2px 8px; border-left: 2px solid var(--tnb-bad); overflow-wrap: anywhere; }
 .tracknb-view .tnb-bestline { display: flex; flex-wrap: wrap; align-items: center; gap: 0 6px; font-size: 12px; line-height: 20px; }
 .tracknb-view .tnb-bestline i { width: 16px; height: 0; flex: none; border-top: 2px solid var(--tnb-ok); }
 .tracknb-view button.tnb-plainlink { height: 20px; padding: 0; border: 0; background: none; color: var(--tnb-accent); max-width: 100%; overflow: hidden; text-overflow: ellipsis; }
@@ -117,7 +117,7 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
 
   const chips = h('div', { class: 'tnb-chips', role: 'group', 'aria-label': 'Evaluation Set, one at a time' });
   const count = h('span', { class: 'tnb-quiet tnb-num', role: 'status' });
-  const warning = h('div', { class: 'tnb-warn', role: 'note', hidden: '' });
+  const warning = h('div', { class: 'tnb-warning', role: 'note', hidden: '' });
   const plotBox = h('div', { class: 'tnb-plot tnb-trend', tabindex: '0', role: 'application' });
   plotBox.style.minHeight = `${HEIGHT}px`;
   const tip = h('div', { class: 'tnb-tip', hidden: '' });
@@ -169,13 +169,10 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
     const lines = [isBest ? 'Best so far' : '', formatTime(time), data.name[row], data.user[row], names].filter(Boolean);
     tip.replaceChildren(h('b', {}, `${metric}: ${formatNumber(value)}`), ...lines.map(line => h('div', {}, line)));
     tip.title = fullNumber(value);
-    tip.hidden = false;
     const ratio = window.devicePixelRatio || 1;
     const left = plot.valToPos(xOf(place), 'x') + plot.bbox.left / ratio;
     const top = plot.valToPos(value, 'y') + plot.bbox.top / ratio;
-    const { offsetWidth, offsetHeight } = tip;
-    tip.style.left = `${left + 12 + offsetWidth > plotBox.clientWidth ? Math.max(0, left - 12 - offsetWidth) : left + 12}px`;
-    tip.style.top = `${Math.max(0, Math.min(top - offsetHeight / 2, HEIGHT - offsetHeight))}px`;
+    placeTip(tip, left, top, plotBox.clientWidth, HEIGHT);
     if (announce) {
       setText(spoken, [`${metric} ${formatNumber(value)}`, ...lines, 'Enter opens the run'].join(', '));
     }
