@@ -167,3 +167,10 @@ def test_a_page_of_any_size_stays_light_and_says_what_is_left_out():
 def test_curves_become_an_altair_chart():
     chart = page_of().to_altair("val_loss").to_dict()
     assert {row["metric"] for rows in chart["datasets"].values() for row in rows} == {"val_loss"}
+
+
+def test_alerts_stand_on_the_page():
+    page = page_of(tags={**TAGS, "tracknb.alert.nan.loss": "loss is NaN at step 3"})
+
+    assert "alerts          loss is NaN at step 3\n" in page.text()
+    assert "loss is NaN at step 3" in page.html()

@@ -93,6 +93,12 @@ it('shows every field of a run', () => {
   expect(element.querySelector('.tnb-markdown strong')!.textContent).toBe('good');
 });
 
+it('tells what a run was to speak up about', () => {
+  const element = show(page({ systemTags: [['mlflow.user', 'ada'], ['tracknb.alert.nan.loss', 'loss is NaN at step 3']] }));
+
+  expect(element.querySelector('.tnb-alert')!.textContent).toBe('loss is NaN at step 3');
+});
+
 it('keeps hostile texts text', () => {
   const element = show(
     page({

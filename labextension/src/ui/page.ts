@@ -58,6 +58,9 @@ const CSS = `
 .tracknb-view .tnb-iconbutton.tnb-done { color: var(--tnb-ok); }
 `;
 
+/** What the key of an alert's tag begins with (entities.py). */
+const ALERT = 'tracknb.alert.';
+
 type TabName = 'overview' | 'curves' | 'code' | 'files';
 
 /** A page of what a table's row holds: for saved notebooks, where nobody can be asked for more. */
@@ -194,6 +197,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
 
   // -- overview: facts, note, tags, params, metrics, data ---------------------------------
 
+  const alerts = h('div', { class: 'tnb-alert', role: 'status' });
   const problem = h('div', { class: 'tnb-error' });
   const trace = h('details', {}, h('summary', {}, 'Traceback'));
   const traceText = h('pre');
@@ -390,7 +394,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
   const note = h('div', { class: 'tnb-quiet' });
   const more = button('Load everything', () => void refresh(true), { class: 'tnb-edit' });
   const noteBar = h('div', { class: 'tnb-bar' }, note, more);
-  panels.overview.append(problem, trace, facts, noteSection, tagSection, h('div', { class: 'tnb-sections' }, params.element, metrics.element), dataSection);
+  panels.overview.append(alerts, problem, trace, facts, noteSection, tagSection, h('div', { class: 'tnb-sections' }, params.element, metrics.element), dataSection);
 
   // -- code -----------------------------------------------------------------------------
 
@@ -425,6 +429,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
     setText(heads.files, count ? `Files ${count}${run.files.cut ? '+' : ''}` : 'Files');
     heads.code.hidden = !run.code;
     heads.curves.hidden = heads.files.hidden = payload.partial ?? false;
+    setText(alerts, run.systemTags.flatMap(([key, text]) => (key.startsWith(ALERT) ? [text] : [])).join('\n'));
     setText(problem, run.error);
     problem.hidden = !run.error;
     setText(traceText, run.traceback);
