@@ -18,8 +18,9 @@ from tracknb import active, client
 _TOGETHER = ("browser", "differential", "transfer")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Keep folders together where tests run in several processes."""
+    """Keep folders together where tests run in several processes; before xdist looks for groups."""
     root = Path(__file__).parent
     for item in items:
         folder = item.path.relative_to(root).parts[0] if item.path.is_relative_to(root) else ""
