@@ -44,7 +44,7 @@ _RUN: Final = """async ([number, selector, rows, tab]) => {
     const found = cell.querySelector(selector);
     if (!found) return false;
     if (tab && !found.dataset.asked) {
-      const button = [...found.querySelectorAll('button')].find(item => item.textContent === tab);
+      const button = [...found.querySelectorAll('button')].find(item => item.textContent.startsWith(tab));
       if (!button) return false;
       found.dataset.asked = 'yes'; button.click();
     }
@@ -271,7 +271,7 @@ def charts(folder: Path, rounds: int, *, quick: bool) -> list[Row]:
             for number in range(rounds):
                 first = f"{first_cell(f'sqlite:///{folder}/{label}.db')}\nview = {made}"
                 stage.open(f"{label}-{number}.ipynb", [first, "view"])
-                wall, cpu = stage.painted(1, tab="Curves") if runs > 1 else stage.painted(1, f"{_OURS} canvas")
+                wall, cpu = stage.painted(1, tab="Curves")
                 stage.keep(f"chart.{label}.wall", wall)
                 stage.keep(f"chart.{label}.cpu", cpu)
         return [stage.row(f"chart.{label}.{what}") for label in shapes for what in ("wall", "cpu")]

@@ -28,6 +28,9 @@ from tracknb.view.base import MIME
 from tracknb.view.panel import Panel, new_points, run_facts
 
 PUSH_SECONDS: Final = 0.2
+# How often it is looked whether there is something to push, and whether a run takes too long.
+_LOOK_SECONDS: Final = 0.05
+_ALERT_SECONDS: Final = 1.0
 # A cell that ends at once is shown once, in its final form.
 _GRACE_SECONDS: Final = 0.15
 # A page with our extension joins before that; elsewhere the half second that a widget's import
@@ -125,12 +128,19 @@ class LivePanel:
     def _work(self) -> None:
         try:
             self._stop.wait(_GRACE_SECONDS)
+            pushed = checked = 0.0
             while not self._stop.is_set():
-                self._check_alerts()
+                now = time.monotonic()
                 runs = self._runs()
-                if runs:
+                if runs and now - pushed >= PUSH_SECONDS:
+                    is_new = any(self._versions.get(run.run_id) != run.version for run in runs)
+                    if is_new or now - checked >= _ALERT_SECONDS:
+                        self._check_alerts()
+                        checked = now
                     self._draw(runs)
-                self._stop.wait(PUSH_SECONDS)
+                    # A point that comes after a pause is not to wait for the next round.
+                    pushed = now if is_new else pushed
+                self._stop.wait(_LOOK_SECONDS)
         except Exception:
             # The panel is a convenience: the static form still comes at the end.
             return
