@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 MIME: Final = "application/vnd.tracknb.view+json"
 VERSION: Final = 1
 # What a saved output may weigh; beyond it the oldest runs are left out, and it says so.
-PAYLOAD_LIMIT: Final = 150_000
+PAYLOAD_LIMIT: Final = 115_000
 # The same for the HTML's table, which stands beside the data in the saved output.
-HTML_LIMIT: Final = 60_000
+HTML_LIMIT: Final = 50_000
 HTML_ROWS: Final = 50
 # How short texts become before anything else is left out.
 SHORT_TEXT: Final = 250

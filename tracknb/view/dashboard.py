@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # What the data of a saved dashboard may weigh, and what its list of experiments may take of that.
-_PAYLOAD_LIMIT: Final = 120_000
+_PAYLOAD_LIMIT: Final = 110_000
 _CATALOGUE_SHARE: Final = 0.35
 _TEXT_RUNS: Final = 10
 _HTML_RUNS: Final = 20
