@@ -169,12 +169,13 @@ class LiveRun:
     version: int = 0
 
     def frozen(self) -> LiveRun:
-        """Return a copy that stays as it is while the run goes on, each curve's three parts of one length."""
-        series = {}
-        for key, item in list(self.series.items()):
-            # Taken in this order: the times are the last to grow.
-            t, y, x = list(item.t), list(item.y), list(item.x)
-            series[key] = replace(item, x=x[: len(t)], y=y[: len(t)], t=t, fresh=[])
+        """Return a copy that stays as it is while the run goes on."""
+        # Nothing is folded meanwhile, so a curve's parts, its count and its last value belong together.
+        with _folding:
+            series = {
+                key: replace(item, x=list(item.x), y=list(item.y), t=list(item.t), fresh=[])
+                for key, item in list(self.series.items())
+            }
         return replace(self, params=dict(self.params), tags=dict(self.tags), changed=list(self.changed), series=series)
 
     def fold(self) -> None:
