@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from tracknb.client import TrackingClient
 from tracknb.entities import ERROR_TAG, Run, attempt_of
 from tracknb.live import CURVE_LIMIT, LiveRun
+from tracknb.view.format import told_apart
 from tracknb.view.table import RunTable
 
 
@@ -33,16 +33,15 @@ def histories(
     client: TrackingClient, runs: Sequence[Run], keys: Sequence[str]
 ) -> dict[str, dict[str, tuple[list[int], list[float]]]]:
     """Return the points of each metric by run; runs that share a name are told apart by their ids."""
-    shared = Counter(run.info.run_name for run in runs)
+    names = told_apart([(run.info.run_name, run.info.run_id) for run in runs])
     histories = {}
-    for run in runs:
-        name = run.info.run_name
+    for name, run in zip(names, runs, strict=True):
         curves = {}
         for key in keys:
             if key in run.data.metrics:
                 steps, _, values = client.metric_curve(run.info.run_id, key, CURVE_LIMIT)
                 curves[key] = (steps, values)
-        histories[name if shared[name] == 1 else f"{name} {run.info.run_id[:6]}"] = curves
+        histories[name] = curves
     return histories
 
 

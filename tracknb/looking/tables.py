@@ -43,13 +43,8 @@ def _first_sparks(client: TrackingClient, runs: Sequence[Run], goals: Goals) -> 
     keys = {key for run in runs for key in run.data.metrics if not key.startswith(SYSTEM_METRICS)}
     chosen = sorted(keys, key=lambda key: (key != goals.primary, goals.direction(key) is None, key))[:SPARK_METRICS]
     shapes = sparks(client, [run.info.run_id for run in runs], chosen)
-    return {
-        key: [shapes.get(run.info.run_id, {}).get(key, "") for run in runs] for key in chosen if key in _drawn(shapes)
-    }
-
-
-def _drawn(shapes: dict[str, dict[str, str]]) -> set[str]:
-    return {key for of_run in shapes.values() for key in of_run}
+    drawn = {key for of_run in shapes.values() for key in of_run}
+    return {key: [shapes.get(run.info.run_id, {}).get(key, "") for run in runs] for key in chosen if key in drawn}
 
 
 def sparks(client: TrackingClient, run_ids: Sequence[str], keys: Sequence[str]) -> dict[str, dict[str, str]]:

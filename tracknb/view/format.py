@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -158,6 +159,18 @@ def counted(shown: int, total: int, what: str = "run") -> str:
 def sorted_keys(mappings: Sequence[dict[str, Any] | Any]) -> list[str]:
     """Return every key of several mappings, in alphabetical order."""
     return sorted({key for mapping in mappings for key in mapping})
+
+
+def told_apart(runs: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the names of runs, given with their ids; names that several share get the beginning of the id.
+
+    Examples
+    --------
+    >>> told_apart([("linear", "c0ffee42"), ("forest", "beef1234"), ("linear", "cafe5678")])
+    ['linear c0ffee', 'forest', 'linear cafe56']
+    """
+    shared = Counter(name for name, _ in runs)
+    return [name if shared[name] == 1 else f"{name} {run_id[:6]}" for name, run_id in runs]
 
 
 def without_home(text: str, home: str | None = None) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -219,15 +218,9 @@ class Panel(View):
 
     def to_altair(self) -> alt.Chart | alt.FacetChart:
         """Return the curves as an Altair chart, to restyle or to export; thinned where they are long."""
-        shared = Counter(run.name for run in self.runs)
-        return curves_altair(
-            {
-                run.name if shared[run.name] == 1 else f"{run.name} {run.run_id[:6]}": {
-                    key: _curve(series)[:2] for key, series in _metrics(run)
-                }
-                for run in self.runs
-            }
-        )
+        names = fmt.told_apart([(run.name, run.run_id) for run in self.runs])
+        curves = [{key: _curve(series)[:2] for key, series in _metrics(run)} for run in self.runs]
+        return curves_altair(dict(zip(names, curves, strict=True)))
 
     def payload(self) -> dict[str, Any]:
         """Return the runs' data, curves thinned to what a screen can show.
