@@ -18,7 +18,7 @@ from pathlib import Path
 WORKSPACE = Path(__file__).resolve().parent
 STAMP = WORKSPACE.parent / "tracknb" / "notebook" / "static" / "sources.sha256"
 # Beside the stamp; an older installation may have stamped without making this one.
-PAGE_SCRIPT = WORKSPACE.parent / "tracknb" / "view" / "static" / "standalone.js"
+PAGE_SCRIPT = WORKSPACE.parent / "tracknb" / "labextension" / "static" / "views.js"
 _NOT_SOURCES = {"node_modules", "lib", "dist", "__pycache__"}
 
 

@@ -13,6 +13,7 @@ from traitlets.config import Config
 import tracknb
 from tests.servers import S3, MissingServer
 from tracknb import active, client
+from tracknb.capture import secrets
 
 # What the tests of these folders start is dear, so each of them is one worker's.
 _TOGETHER = ("browser", "differential", "transfer")
@@ -42,6 +43,8 @@ def tracking_at(uri, monkeypatch):
     for variable in ("TRACKNB_TRACKING_URI", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(active, "state", active.State())
+    monkeypatch.setattr(secrets, "_choice", secrets._Choice())
+    secrets.is_secret_name.cache_clear()
     tracknb.set_tracking_uri(uri)
     yield
     while tracknb.active_run() is not None:

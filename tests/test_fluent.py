@@ -416,7 +416,8 @@ def test_importing_and_loading_pull_in_nothing_heavy():
     code = (
         "import sys, tracknb; from IPython.core.interactiveshell import InteractiveShell as S;"
         "before = set(sys.modules); S.instance().run_line_magic('load_ext', 'tracknb');"
-        "print(sorted({'sqlalchemy','pandas','numpy','altair','anywidget','ipywidgets','click'} & set(sys.modules)))"
+        "heavy = {'sqlalchemy','pandas','numpy','altair','anywidget','ipywidgets','click','tornado','jupyter_server'};"
+        "print(sorted((heavy | {'tracknb.jupyter'}) & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -136,7 +136,7 @@ def test_looking_goes_to_the_experiment_that_was_set(client: tracknb.TrackingCli
         (
             ["xyz"],
             InvalidValue,
-            "There are: compare, dashboard, df, diff, experiments, import, runs, save, show, trend.",
+            "There are: code, compare, dashboard, df, diff, experiments, import, replay, runs, save, show, trend.",
         ),
         (["runs", "--experimnt", "a"], InvalidValue, "Did you mean '--experiment'?"),
         (["runs", "--limit", "many"], InvalidValue, "'many' is not a valid integer"),
@@ -488,7 +488,7 @@ def test_save_writes_what_a_verb_shows(
 ) -> None:
     script = tmp_path / "standalone.js"
     script.write_text("1;")
-    monkeypatch.setattr(standalone, "SCRIPT", script)
+    monkeypatch.setattr(standalone, "_IN_CHECKOUT", script)
     view = run_verb(["save", str(tmp_path / "page.html"), *argv])
 
     assert isinstance(view, Saved)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracknb import data, entities
 from tracknb.active import ActiveRun
+from tracknb.capture.secrets import add_secret_pattern, set_secret_masking
 from tracknb.client import TrackingClient
 from tracknb.entities import (
     Experiment,
@@ -86,7 +87,7 @@ if TYPE_CHECKING:
 
     from tracknb import artifacts, exceptions, tracking
     from tracknb.transfer import import_mlflow
-    from tracknb.verbs import chart, compare, dashboard, runs_table, save_html, show, trend
+    from tracknb.verbs import chart, code, compare, dashboard, replay, runs_table, save_html, show, trend
 
 __version__ = "0.1.0"
 
@@ -110,8 +111,10 @@ __all__ = [
     "TracknbError",
     "ViewType",
     "active_run",
+    "add_secret_pattern",
     "artifacts",
     "chart",
+    "code",
     "compare",
     "create_experiment",
     "dashboard",
@@ -157,6 +160,7 @@ __all__ = [
     "log_stream",
     "log_table",
     "log_text",
+    "replay",
     "restore_experiment",
     "restore_run",
     "runs_table",
@@ -169,6 +173,7 @@ __all__ = [
     "set_experiment_metric",
     "set_experiment_tag",
     "set_experiment_tags",
+    "set_secret_masking",
     "set_system_metrics_node_id",
     "set_system_metrics_samples_before_logging",
     "set_system_metrics_sampling_interval",
@@ -184,9 +189,11 @@ __all__ = [
 
 _LAZY = {
     "chart": "verbs",
+    "code": "verbs",
     "compare": "verbs",
     "dashboard": "verbs",
     "import_mlflow": "transfer",
+    "replay": "verbs",
     "runs_table": "verbs",
     "save_html": "verbs",
     "show": "verbs",

@@ -18,34 +18,38 @@ import os
 import threading
 import traceback as tracebacks
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from tracknb import alerts, config, live, names, validation
+from tracknb import alerts, config, live, names, provenance, validation
 from tracknb.alerts import Rules
 from tracknb.capture import ending, environment, git, secrets, workers
 from tracknb.client import TrackingClient, close_stores
 from tracknb.entities import (
     ATTEMPT_TAG,
     CELL_GROUP_TAG,
+    CODE_PARAMS_TAG,
     ERROR_TAG,
     GIT_BRANCH_TAG,
     GIT_COMMIT_TAG,
     GIT_DIRTY_TAG,
     GIT_REMOTE_TAG,
+    LEFT_OUT_PARAMS_TAG,
     NOTE_TAG,
     PARENT_TAG,
     PLATFORM_TAG,
     PYTHON_TAG,
+    REPLAY_TAG,
     SOURCE_NAME_TAG,
     SOURCE_TYPE_TAG,
     TRACEBACK_TAG,
     Run,
     RunStatus,
     attempt_of,
+    code_param_names,
 )
 from tracknb.errors import InvalidValue, NestedCall, NotFound, TracknbError
 from tracknb.live import LiveRun
@@ -60,6 +64,7 @@ Point = tuple[int, int, float, int]
 # "worker": the run is another process's, which ends it.
 Owner = Literal["user", "cell", "bare", "worker"]
 _TRACEBACK_LIMIT = 7_500
+_LEFT_OUT_LIMIT = 2_000
 
 
 class ActiveRun(Run):
@@ -105,11 +110,31 @@ class OpenRun:
     rules: Rules = field(default_factory=Rules)
     # A name such as "{model} lr={lr}", which the params fill in.
     template: str | None = None
+    # What was asked of its surroundings; its end gets the answer.
+    begun: provenance.Begun | None = None
     # The cell that this run was last touched in, and the one that it was opened in.
     cell: _Cell | None = None
     home: _Cell | None = None
     # By metric, once it was logged: where its points go, in the store and in the live curve.
     curves: dict[str, tuple[Callable[[int, int, float], Point], list[Point]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeParams:
+    """Params that code gives a run by what it assigns, as texts, and why others are left out."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    def tags(self, names: Collection[str] = (), left_out: str = "") -> dict[str, str]:
+        """Return what is noted of them, beside names and reasons that are noted already."""
+        told = [left_out] if left_out else []
+        told += [f"{name}: {reason}" for name, reason in self.left_out.items() if f"{name}: {reason}" not in left_out]
+        noted = {
+            CODE_PARAMS_TAG: ", ".join(dict.fromkeys([*names, *self.values])),
+            LEFT_OUT_PARAMS_TAG: "; ".join(told)[:_LEFT_OUT_LIMIT],
+        }
+        return {key: value for key, value in noted.items() if value}
 
 
 @dataclass(slots=True)
@@ -125,6 +150,9 @@ class _Cell:
     previous: Run | None = None
     on_run: Callable[[], None] | None = None
     rules: Rules | None = None
+    code_params: CodeParams = field(default_factory=CodeParams)
+    opened: list[OpenRun] = field(default_factory=list)
+    folder: Callable[[], str] = os.getcwd
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +180,8 @@ class State:
         self.inherited = False
         self.unended: dict[str, _Ending] = {}
         self.rules = Rules()
+        # What gives papermill's parameters, in the kernel of a notebook that has some.
+        self.injected: Callable[[], CodeParams] = CodeParams
 
 
 state = State()
@@ -250,6 +280,10 @@ def open_run(
     context = dict(cell.tags()) if cell is not None else _script_tags()
     group = context.pop(CELL_GROUP_TAG, None)
     merged = {**context, **(cell.run_tags if cell is not None else {}), **tags}
+    replayed = config.environment_replay_of()
+    if replayed is not None:
+        merged[REPLAY_TAG] = replayed
+        parent = parent or replayed
     if parent is not None:
         merged[PARENT_TAG] = parent
     attempt_group = None
@@ -261,15 +295,14 @@ def open_run(
         else:
             merged |= {CELL_GROUP_TAG: group, ATTEMPT_TAG: cell.attempt}
     experiment = here.get_experiment(experiment_id or current_experiment_id())
+    code = _code_params(cell, params)
     run = here.create_run(
         experiment.experiment_id,
-        tags=merged,
+        tags={**merged, **code.tags()},
         run_name=run_name,
-        params=params,
+        params={**code.values, **params},
         attempt_group=attempt_group,
     )
-    if cell is not None:
-        cell.attempt = run.data.tags.get(ATTEMPT_TAG)
     opened = OpenRun(
         run=_as_active(run),
         client=here,
@@ -277,6 +310,9 @@ def open_run(
         owner=owner,
         previous=cell.previous if cell is not None else None,
     )
+    if cell is not None:
+        cell.attempt = run.data.tags.get(ATTEMPT_TAG)
+        cell.opened.append(opened)
     opened.rules = replace((cell.rules if cell is not None else None) or state.rules, goals=Goals.of([experiment.tags]))
     opened.template = _template(run_name)
     note_changes(opened, run.data.params)
@@ -285,7 +321,47 @@ def open_run(
     _push(opened)
     name_by_params(opened)
     _watch(opened, system_metrics)
+    _look_around(opened)
     return opened
+
+
+def _code_params(cell: _Cell | None, params: Mapping[str, Any]) -> CodeParams:
+    """Return what code gives a new run; the cell's own go before papermill's, and what is logged before both."""
+    found = [state.injected(), *([cell.code_params] if cell is not None else [])]
+    values = {name: text for item in found for name, text in item.values.items() if name not in params}
+    left_out = {name: reason for item in found for name, reason in item.left_out.items() if name not in values}
+    return CodeParams(values, left_out)
+
+
+def log_code_params(code: CodeParams) -> None:
+    """Log what code gave the runs that the executed cell opened, ended ones too; what a call logged stays."""
+    if code.values or code.left_out:
+        for opened in state.cell.opened if state.cell is not None else ():
+            _add_code_params(opened, code)
+
+
+def _add_code_params(opened: OpenRun, code: CodeParams) -> None:
+    run_id = opened.run.info.run_id
+    data = opened.client.get_run(run_id).data
+    names = code_param_names(data.tags)
+    values = {key: text for key, text in code.values.items() if key not in data.params or key in names}
+    tags = CodeParams(values, code.left_out).tags(names, data.tags.get(LEFT_OUT_PARAMS_TAG, ""))
+    opened.client.log_params(run_id, values, overwrite=True)
+    opened.client.set_tags(run_id, tags)
+    opened.live.params.update(values)
+    opened.live.tags.update(tags)
+    note_changes(opened, values)
+    opened.live.version += 1
+    if run_id in state.open:
+        name_by_params(opened)
+
+
+def _look_around(opened: OpenRun) -> None:
+    """Begin to look for what the run keeps of its surroundings."""
+    # Without a working directory there is nothing to look at.
+    with contextlib.suppress(OSError):
+        folder = state.cell.folder() if state.cell is not None else os.getcwd()
+        opened.begun = provenance.begin(folder, as_files=opened.owner == "cell")
 
 
 def _watch(opened: OpenRun, wanted: bool | None) -> None:
@@ -314,6 +390,7 @@ def resume_run(
         make_durable(opened)
     _push(opened)
     _watch(opened, system_metrics)
+    _look_around(opened)
     return opened.run
 
 
@@ -348,10 +425,10 @@ def adopt(
 def changed(opened: OpenRun, run_name: str | None, tags: Mapping[str, Any]) -> ActiveRun:
     """Give an open run another name and more tags."""
     opened.client.update_run(opened.run.info.run_id, name=run_name, tags=tags)
-    opened.live.name = run_name or opened.live.name
-    opened.live.tags.update({str(key): str(value) for key, value in tags.items()})
-    opened.live.version += 1
     opened.run = _as_active(opened.client.get_run(opened.run.info.run_id))
+    opened.live.name = opened.run.info.run_name
+    opened.live.tags.update({key: opened.run.data.tags[key] for key in tags})
+    opened.live.version += 1
     return opened.run
 
 
@@ -463,8 +540,8 @@ def end_run(opened: OpenRun, status: str, error: str | None = None, traceback: s
     if opened.monitor is not None:
         opened.monitor.stop()
     # A traceback quotes source lines, and those may hold keys.
-    error = secrets.mask(error) if error is not None else None
-    traceback = secrets.mask(traceback) if traceback is not None else None
+    error = secrets.mask(error, "an error") if error is not None else None
+    traceback = secrets.mask(traceback, "a traceback") if traceback is not None else None
     live = opened.live
     # A clock that was set back must not end a run before its start.
     live.status, live.end_time, live.error = str(status), max(names.now_ms(), live.start_time), error
@@ -480,7 +557,19 @@ def end_run(opened: OpenRun, status: str, error: str | None = None, traceback: s
     if traceback is not None:
         # The end of a traceback holds the error; its middle can be a thousand frames.
         tags[TRACEBACK_TAG] = _storable(traceback)[-_TRACEBACK_LIMIT:]
-    state.unended[run_id] = _Ending(opened, str(status), live.end_time, tags)
+    try:
+        if opened.begun is not None:
+            tags |= provenance.end(opened.begun, opened.run.info.artifact_uri)
+    finally:
+        # Whoever presses Stop while git is waited for has ended the run all the same.
+        state.unended[run_id] = _Ending(opened, str(status), live.end_time, tags)
+        _store_end(opened)
+    offer()
+    if opened.durable and not any(item.durable for item in state.open.values()):
+        opened.client.set_durable(config.is_durable())
+
+
+def _store_end(opened: OpenRun) -> None:
     try:
         store_ends()
         if not state.open:
@@ -488,9 +577,6 @@ def end_run(opened: OpenRun, status: str, error: str | None = None, traceback: s
     except NestedCall:
         # In a signal handler, in the middle of a commit: a thread waits until that is over.
         threading.Thread(target=store_ends, name="tracknb-end", daemon=True).start()
-    offer()
-    if opened.durable and not any(item.durable for item in state.open.values()):
-        opened.client.set_durable(config.is_durable())
 
 
 def check_alerts() -> None:
@@ -551,6 +637,7 @@ def _end_at_exit() -> None:
             with contextlib.suppress(TracknbError):
                 end_run(opened, status, told, text)
         store_ends()
+        provenance.finish()
     finally:
         close_stores()
 
@@ -603,6 +690,7 @@ def _reset_after_fork() -> None:
     # A worker logs into the parent's runs; its exit must not end them.
     state.lock = threading.RLock()
     live.reset_after_fork()
+    provenance.reset_after_fork()
     atexit.unregister(_end_at_exit)
     # Only commit what this child logged.
     atexit.register(close_stores)
@@ -610,13 +698,17 @@ def _reset_after_fork() -> None:
     # A forked worker has all of it in memory.
     state.inherited = True
     for opened in state.open.values():
-        opened.owner, opened.monitor = "worker", None
+        opened.owner, opened.monitor, opened.begun = "worker", None, None
 
 
 # -- cells -----------------------------------------------------------------------------
 
 
-def begin_cell(tags: Callable[[], Mapping[str, str]], on_run: Callable[[], None] | None = None) -> None:
+def begin_cell(
+    tags: Callable[[], Mapping[str, str]],
+    on_run: Callable[[], None] | None = None,
+    folder: Callable[[], str] = os.getcwd,
+) -> None:
     """Say that a cell begins.
 
     Parameters
@@ -625,13 +717,15 @@ def begin_cell(tags: Callable[[], Mapping[str, str]], on_run: Callable[[], None]
         Asked for the cell's tags whenever a run starts in it.
     on_run
         Called when the cell touches its first run.
+    folder
+        Asked for where the notebook lies.
     """
     try:
         state.home_task = asyncio.current_task()
     except RuntimeError:
         state.home_task = None
     state.live = {run_id: opened.live for run_id, opened in state.open.items()}
-    state.cell = _Cell(tags, on_run=on_run)
+    state.cell = _Cell(tags, on_run=on_run, folder=folder)
 
 
 def mute_cell() -> None:
@@ -655,6 +749,7 @@ def open_cell_run(
     system_metrics: bool | None = None,
     plateau: int | None = None,
     overtime_ms: int | None = None,
+    code_params: CodeParams | None = None,
 ) -> ActiveRun:
     """Open the run of a ``%%track_run`` cell; its options hold for every run of the cell."""
     if state.cell is None:
@@ -665,13 +760,18 @@ def open_cell_run(
         plateau=state.rules.plateau if plateau is None else plateau,
         overtime_ms=state.rules.overtime_ms if overtime_ms is None else overtime_ms,
     )
+    if code_params is not None:
+        cell.code_params = code_params
     if store is not None:
         cell.client = TrackingClient(store)
     here = client()
     if experiment is not None:
         cell.experiment_id = here.get_or_create_experiment(experiment).experiment_id
     if resume is not None:
-        return resume_run(here, _resumed_id(here, resume), "cell", durable=durable, system_metrics=system_metrics)
+        run = resume_run(here, _resumed_id(here, resume), "cell", durable=durable, system_metrics=system_metrics)
+        cell.opened.append(state.open[run.info.run_id])
+        log_code_params(_code_params(cell, {}))
+        return run
     if parent_run_id is not None:
         parent: str | None = here.get_run(parent_run_id).info.run_id
     else:

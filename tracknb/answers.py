@@ -19,7 +19,7 @@ from tracknb.capture.environment import user_name
 from tracknb.client import TrackingClient
 from tracknb.entities import ARCHIVED_TAG, NOTE_TAG, PIN_TAGS, STAR_TAGS, is_own_tag, pin_tag, star_tag
 from tracknb.errors import InvalidValue, NotFound
-from tracknb.looking.catalogue import catalogue, experiment_page
+from tracknb.looking.catalogue import catalogue, dashboard_view, experiment_page
 from tracknb.looking.compare import MOST_RUNS, comparison, named_runs, too_many
 from tracknb.looking.curves import as_live
 from tracknb.looking.finding import DEFAULT_LIMIT, Found, find
@@ -42,6 +42,8 @@ class Answer:
 
 _Answering = Callable[[TrackingClient, Mapping[str, Any]], Answer]
 _QUESTIONS: Final[dict[str, _Answering]] = {}
+# A list, because what a page asks for may be anything, which no set would look up.
+_WRITING: Final[list[str]] = []
 # The store that a view was made from, while somebody holds the view.
 _clients: Final[WeakKeyDictionary[View, TrackingClient]] = WeakKeyDictionary()
 
@@ -52,18 +54,22 @@ def remember(view: ViewType, client: TrackingClient) -> ViewType:
     return view
 
 
-def question(name: str) -> Callable[[_Answering], _Answering]:
-    """Register what answers the question ``{"ask": name, ...}``."""
+def question(name: str, *, is_writing: bool = False) -> Callable[[_Answering], _Answering]:
+    """Register what answers the question ``{"ask": name, ...}``, and whether that changes the store."""
 
     def register(function: _Answering) -> _Answering:
         _QUESTIONS[name] = function
+        if is_writing:
+            _WRITING.append(name)
         return function
 
     return register
 
 
-def answer(asked: Mapping[str, Any], view_id: str | None = None) -> Answer:
+def answer(asked: Mapping[str, Any], view_id: str | None = None, *, client: TrackingClient | None = None) -> Answer:
     """Return the answer to a question of a view, or of one that this process no longer knows.
+
+    Asked is the store of ``client``, else the one that the view was made from, else this process's.
 
     Raises
     ------
@@ -74,9 +80,15 @@ def answer(asked: Mapping[str, Any], view_id: str | None = None) -> Answer:
     answering = _QUESTIONS.get(name) if isinstance(name, str) else None
     if answering is None:
         raise InvalidValue(f"Nobody here can answer '{name}'. Restart the kernel if tracknb was updated.")
-    view = view_by_id(view_id) if view_id is not None else None
-    client = _clients.get(view) if view is not None else None
+    view = view_by_id(view_id) if client is None and view_id is not None else None
+    if view is not None:
+        client = _clients.get(view)
     return answering(client or active.client(), asked)
+
+
+def is_writing(asked: Mapping[str, Any]) -> bool:
+    """Say whether a question changes the store."""
+    return asked.get("ask") in _WRITING
 
 
 def pages_of(client: TrackingClient, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -175,7 +187,7 @@ def _file(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
     return Answer({"path": path, "size": size, **shown.content}, () if shown.data is None else (shown.data,))
 
 
-@question("change_run")
+@question("change_run", is_writing=True)
 def _change_run(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
     """Set and delete tags of a run, or give it another name; answer with its tags and name."""
     run_id = text_of(asked, "id")
@@ -291,6 +303,13 @@ def _found(client: TrackingClient, asked: Mapping[str, Any], *, limit: int = DEF
     return find(client, query=query, experiment=wanted, all_experiments=not wanted, limit=limit)
 
 
+@question("dashboard")
+def _dashboard(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
+    """Answer with the dashboard, open at an experiment or, where ``experiment`` is null, at the one used last."""
+    experiment = text_of(asked, "experiment") if asked.get("experiment") is not None else None
+    return Answer(remember(dashboard_view(client, experiment=experiment, pages_of=pages_of), client).payload())
+
+
 @question("experiments")
 def _experiments(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
     """Answer with the catalogue."""
@@ -304,7 +323,7 @@ def _experiment(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
     return Answer(remember(experiment_page(client, experiment), client).payload())
 
 
-@question("change_experiment")
+@question("change_experiment", is_writing=True)
 def _change_experiment(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
     """Set tags of an experiment and take others off; answer with its tags as they are then."""
     tags, gone = tags_of(asked)

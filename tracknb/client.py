@@ -13,17 +13,20 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from tracknb import config, contents, names, validation
-from tracknb.capture import environment
+from tracknb.capture import environment, secrets
 from tracknb.entities import (
+    CODE_PARAMS_TAG,
     LOGGED_ARTIFACTS_TAG,
     LOGGED_IMAGES_TAG,
     PARENT_TAG,
     RUN_NAME_TAG,
     USER_TAG,
+    CellExecution,
     DatasetInput,
     Experiment,
     ExperimentUse,
@@ -37,8 +40,9 @@ from tracknb.entities import (
     RunStatus,
     RunTag,
     ViewType,
+    code_param_names,
 )
-from tracknb.errors import InvalidValue, NotFound, RunDeleted, TracknbError
+from tracknb.errors import InvalidValue, NotFound, ParamChanged, RunDeleted, TracknbError
 from tracknb.files import LocalArtifacts
 from tracknb.live import CURVE_LIMIT, LiveSeries
 
@@ -91,6 +95,15 @@ def close_stores() -> None:
             del _stores[uri]
     if failed is not None:
         raise failed
+
+
+def let_go(uri: str) -> None:
+    """Forget a store whose file is another one by now; whoever asks next opens what is there."""
+    with _stores_lock:
+        store = _stores.pop(uri, None)
+    if store is not None:
+        with contextlib.suppress(TracknbError):
+            store.close()
 
 
 class TrackingClient:
@@ -180,7 +193,7 @@ class TrackingClient:
 
     def get_experiment_by_name(self, name: str) -> Experiment | None:
         """Return an experiment by its name, or None."""
-        return self._store.get_experiment_by_name(name)
+        return self._store.get_experiment_by_name(secrets.masked("experiment", "name", name))
 
     def search_experiments(
         self,
@@ -260,7 +273,7 @@ class TrackingClient:
 
         ``attempt_group`` names the cell that runs again; the run's attempt is counted.
         """
-        clean = _clean_tags(tags or {})
+        clean = validation.as_tags(tags or {})
         user = clean.get(USER_TAG) or environment.user_name()
         validation.as_user(user)
         run_name = run_name or clean.get(RUN_NAME_TAG)
@@ -270,7 +283,7 @@ class TrackingClient:
             user_id=user,
             start_time=names.now_ms() if start_time is None else validation.as_timestamp(start_time),
             tags={**clean, USER_TAG: user},
-            params=_clean_params(params or {}),
+            params=validation.as_params(params or {}),
             attempt_group=attempt_group,
         )
 
@@ -380,7 +393,7 @@ class TrackingClient:
     def close_run(self, run_id: str, status: str, end_time: int, tags: Mapping[str, Any]) -> None:
         """End a run that this process opened, also if somebody has deleted it since; why goes into its tags."""
         self._store.update_run(
-            run_id, status=_as_status(status), end_time=end_time, tags=_clean_tags(tags), even_deleted=True
+            run_id, status=_as_status(status), end_time=end_time, tags=validation.as_tags(tags), even_deleted=True
         )
 
     def update_run(
@@ -399,7 +412,7 @@ class TrackingClient:
             status=known,
             end_time=names.now_ms() if ended else None,
             run_name=validation.as_run_name(name) if name is not None else None,
-            tags=_clean_tags(tags or {}),
+            tags=validation.as_tags(tags or {}),
         )
 
     def get_parent_run(self, run_id: str) -> Run | None:
@@ -469,8 +482,26 @@ class TrackingClient:
 
     def log_params(self, run_id: str, params: Mapping[str, Any], *, overwrite: bool | None = None) -> None:
         """Keep parameters, all or none; ``overwrite`` replaces other values and keeps them in the history."""
-        replace = config.may_overwrite_params() if overwrite is None else overwrite
-        self._store.log_params(run_id, _clean_params(params), overwrite=replace)
+        self._keep_params(run_id, validation.as_params(params), overwrite=overwrite)
+
+    def _keep_params(self, run_id: str, params: Mapping[str, str], *, overwrite: bool | None) -> None:
+        may_replace = config.may_overwrite_params() if overwrite is None else overwrite
+        try:
+            self._store.log_params(run_id, params, overwrite=may_replace)
+        except ParamChanged:
+            if not self._take_over(run_id, params):
+                raise
+
+    def _take_over(self, run_id: str, params: Mapping[str, str]) -> bool:
+        """Replace params that no call logged, because one does now; False where others would have to change too."""
+        data = self.get_run(run_id).data
+        given = code_param_names(data.tags)
+        changed = [key for key, value in params.items() if data.params.get(key, value) != value]
+        if not set(changed) <= set(given):
+            return False
+        self._store.log_params(run_id, params, overwrite=True)
+        self._store.set_tags(run_id, {CODE_PARAMS_TAG: ", ".join(name for name in given if name not in params)})
+        return True
 
     def param_history(self, run_id: str, key: str) -> list[tuple[str, int]]:
         """Return what a param was before it was overwritten: (value, when it was replaced in ms), the oldest first."""
@@ -499,7 +530,7 @@ class TrackingClient:
 
     def set_tags(self, run_id: str, tags: Mapping[str, Any]) -> None:
         """Set tags of a run, all or none."""
-        self._store.set_tags(run_id, _clean_tags(tags))
+        self._store.set_tags(run_id, validation.as_tags(tags))
 
     def delete_tag(self, run_id: str, key: str) -> None:
         """Take a tag off a run; it must be there."""
@@ -515,9 +546,9 @@ class TrackingClient:
     ) -> None:
         """Keep metrics, parameters and tags of a run; everything is checked before anything is kept."""
         points = [as_point(metric.key, metric.value, metric.step, metric.timestamp) for metric in metrics]
-        clean_params, clean_tags = _clean_params(_by_key(params)), _clean_tags(_by_key(tags))
+        clean_params, clean_tags = validation.as_params(_by_key(params)), validation.as_tags(_by_key(tags))
         if clean_params:
-            self._store.log_params(run_id, clean_params)
+            self._keep_params(run_id, clean_params, overwrite=False)
         if clean_tags:
             self._store.set_tags(run_id, clean_tags)
         if points:
@@ -612,9 +643,11 @@ class TrackingClient:
         tracker says of it: when it changes, an experiment that was imported follows.
         """
         validation.as_experiment_name(experiment.name)
-        for key, value in experiment.tags.items():
-            validation.as_experiment_tag_value(validation.as_key(key, "experiment tag"), value)
-        return self._store.import_experiment(experiment, state)
+        tags = {
+            validation.as_key(key, "experiment tag"): validation.as_experiment_tag_value(key, value)
+            for key, value in experiment.tags.items()
+        }
+        return self._store.import_experiment(replace(experiment, tags=tags), state)
 
     def import_run(self, run: Run, history: History, *, state: str, deleted_time: int | None = None) -> Taken:
         """Take a run of another tracker in under its own id, whole or not at all.
@@ -637,8 +670,7 @@ class TrackingClient:
         AlreadyExists
             A run of this id is here that was not imported, or is another one.
         """
-        _check_imported(run)
-        return self._store.import_run(run, history, state=state, deleted_time=deleted_time)
+        return self._store.import_run(_as_imported(run), history, state=state, deleted_time=deleted_time)
 
     # -- upkeep ----------------------------------------------------------------------------
 
@@ -963,6 +995,19 @@ class TrackingClient:
             tables.append(table)
         return pd.concat(tables, ignore_index=True)
 
+    def record_cells(self, run_ids: Sequence[str], kernel: str, notebook: str, cells: Sequence[CellExecution]) -> None:
+        """Note executions of a kernel's cells, and what they are to runs; those noted already stay as they are."""
+        self._store.record_cells(run_ids, kernel, notebook, cells)
+
+    def get_cells(self, run_id: str, *, with_before: bool = False) -> list[CellExecution]:
+        """Return the cells that a run depends on and its own, in the order in which they ran.
+
+        With ``with_before`` every cell that ran in its kernel before it. Nothing for runs that no
+        cell of a notebook made.
+        """
+        self.get_run(run_id)
+        return self._store.cells_of(run_id, with_before=with_before)
+
     def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
         """Return what lies directly in a folder of a run."""
         return self.artifacts(run_id).list(path)
@@ -1072,20 +1117,13 @@ def _by_key(items: Sequence[Param] | Sequence[RunTag] | Mapping[str, Any]) -> Ma
     return found
 
 
-def _clean_params(params: Mapping[str, Any]) -> dict[str, str]:
-    return {validation.as_key(key, "param"): validation.as_param_value(key, value) for key, value in params.items()}
-
-
-def _clean_tags(tags: Mapping[str, Any]) -> dict[str, str]:
-    return {validation.as_key(key, "tag"): validation.as_tag_value(key, value) for key, value in tags.items()}
-
-
-def _check_imported(run: Run) -> None:
+def _as_imported(run: Run) -> Run:
+    """Return a run of another tracker as it is stored."""
     info = run.info
     # The id becomes a folder's name.
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", info.run_id):
         raise InvalidValue(f"{info.run_id!r:.80} is no run id: letters, digits, _ and -, at most 64 of them.")
-    validation.as_run_name(info.run_name)
+    name = validation.as_run_name(info.run_name)
     validation.as_tag_value("user", validation.as_user(info.user_id))
     for moment in (info.start_time, info.end_time):
         if moment is not None:
@@ -1093,10 +1131,13 @@ def _check_imported(run: Run) -> None:
     _as_status(info.status)
     if info.lifecycle_stage not in list(LifecycleStage):
         raise InvalidValue(f"'{info.lifecycle_stage:.80}' is no lifecycle stage: {', '.join(LifecycleStage)}.")
-    for item in run.inputs.dataset_inputs:
-        validation.as_input(item)
-    _clean_params(run.data.params)
-    _clean_tags(run.data.tags)
+    inputs = [validation.as_input(item) for item in run.inputs.dataset_inputs]
+    params, tags = validation.as_params(run.data.params), validation.as_tags(run.data.tags)
+    return Run(
+        replace(info, run_name=name),
+        replace(run.data, params=params, tags=tags),
+        replace(run.inputs, dataset_inputs=inputs),
+    )
 
 
 def _as_status(status: str) -> str:

@@ -79,6 +79,15 @@ def environment_run_id() -> str | None:
     return os.environ.get("MLFLOW_RUN_ID") or None
 
 
+# Set for the kernel of a replay: the id of the run that is replayed.
+REPLAY_VARIABLE: Final = "TRACKNB_REPLAY_OF"
+
+
+def environment_replay_of() -> str | None:
+    """Return the id of the run that this process replays."""
+    return os.environ.get(REPLAY_VARIABLE) or None
+
+
 def forget_environment_run_id() -> None:
     """Take the run that the environment names out of it: only the first run of a process is meant."""
     os.environ.pop("MLFLOW_RUN_ID", None)
@@ -105,6 +114,11 @@ def may_overwrite_params() -> bool:
 def is_durable() -> bool:
     """Tell whether the environment asks that every call reaches the disk before it returns."""
     return _is_set("TRACKNB_DURABLE")
+
+
+def allowed_variables() -> list[str]:
+    """Return the names of environment variables that runs may keep besides the harmless ones."""
+    return re.split(r"[\s,]+", os.environ.get("TRACKNB_ENV_ALLOW", "").strip())
 
 
 def _is_set(variable: str) -> bool:

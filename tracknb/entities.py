@@ -82,6 +82,9 @@ GIT_BRANCH_TAG = "mlflow.source.git.branch"
 GIT_REMOTE_TAG = "mlflow.source.git.repoURL"
 GIT_DIRTY_TAG = "tracknb.source.git.dirty"
 CELL_TAG = "tracknb.source.cell"
+# The names of params that no call logged: a cell's literals, what `--params` names, papermill's. And what was left out.
+CODE_PARAMS_TAG = "tracknb.params.from_code"
+LEFT_OUT_PARAMS_TAG = "tracknb.params.left_out"
 CELL_ID_TAG = "tracknb.source.cell_id"
 EXECUTION_COUNT_TAG = "tracknb.source.execution_count"
 CELL_GROUP_TAG = "tracknb.source.group"
@@ -91,6 +94,16 @@ TRACEBACK_TAG = "tracknb.traceback"
 END_REASON_TAG = "tracknb.end_reason"
 PYTHON_TAG = "tracknb.env.python"
 PLATFORM_TAG = "tracknb.env.platform"
+ACCELERATOR_TAG = "tracknb.env.accelerator"
+# How many distributions were imported or needed by these, and what two equal lock files share.
+PACKAGES_TAG = "tracknb.env.packages"
+ENVIRONMENT_TAG = "tracknb.env.digest"
+# What a run keeps packed in tags instead of files: code written for MLflow sees no files that it did not log.
+LOCK_TAG = "tracknb.env.lock"
+GIT_DIFF_TAG = "tracknb.source.git.diff"
+# Which files differ from the commit, in words, and which were imported without being in it.
+GIT_CHANGES_TAG = "tracknb.source.git.changes"
+GIT_UNTRACKED_TAG = "tracknb.source.git.untracked"
 # Marks that people put on runs and experiments. Stars and pins are each user's own.
 STAR_TAGS = "tracknb.star."
 PIN_TAGS = "tracknb.pin."
@@ -102,6 +115,10 @@ LOGGED_IMAGES_TAG = "mlflow.loggedImages"
 SYSTEM_METRICS = "system/"
 _DATA: Final = "mlflow.data."
 DATASET_CONTEXT_TAG = f"{_DATA}context"
+# What a run depends on that its notebook, run from top to bottom, would not show.
+HIDDEN_STATE_TAG = "tracknb.hidden_state"
+# The id of the run that a run is the replay of.
+REPLAY_TAG = "tracknb.replay_of"
 # What begins so holds an alert's sentence; the rest names the rule and the metric.
 ALERT_TAG = "tracknb.alert."
 # What a run or experiment that was imported looked like where it came from.
@@ -244,6 +261,25 @@ class MetricSummary:
     min_step: int
     max: float
     max_step: int
+
+
+@dataclass(frozen=True, slots=True)
+class CellExecution:
+    """An execution of a cell: its code as it was then, and what it is to a run.
+
+    ``role`` is ``tracked`` for the run's own cell, ``needed`` for one that it depends on (for
+    the ``names``), ``before`` for any other that ran in the same kernel before it.
+    """
+
+    number: int
+    source: str
+    cell_id: str
+    execution_count: int
+    start_time: int
+    end_time: int | None
+    status: str
+    role: str
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +426,11 @@ def attempt_of(tags: Mapping[str, str]) -> int | None:
     text = tags.get(ATTEMPT_TAG, "")
     # Tags are anybody's text: int() takes digits of other scripts, and refuses thousands of them.
     return int(text[:18]) if text.isascii() and text.isdecimal() else None
+
+
+def code_param_names(tags: Mapping[str, str]) -> list[str]:
+    """Return the params of a run that no call logged, by name: code gave them by what it assigns."""
+    return [name for name in tags.get(CODE_PARAMS_TAG, "").split(", ") if name]
 
 
 def context_of(used: DatasetInput) -> str:

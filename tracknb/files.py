@@ -21,6 +21,8 @@ from tracknb.errors import ArtifactPathError, NotFound
 # How the name of what is not whole yet begins.
 PARTIAL = ".tracknb-partial-"
 _UNREAD = "Nothing was read."
+# Linux's limit; others have smaller ones.
+_LONGEST_PATH = 4_096
 
 
 class LocalArtifacts:
@@ -62,11 +64,16 @@ class LocalArtifacts:
     def list(self, path: str | None = None) -> list[FileInfo]:
         """Return what lies directly in a folder of this run, by name; nothing if it is absent."""
         # The root may be a link; what lies in it is found by its real path.
-        root = Path(os.path.realpath(self.root))
+        root = self._resolved("", _UNREAD)
         folder = self._resolved(path, _UNREAD) if path else root
-        if not folder.is_dir():
+        # Unlike Path.is_dir this takes a name that is too long for one that is not there.
+        if not os.path.isdir(folder):
             return []
-        found = (_info(entry, root) for entry in sorted(folder.iterdir()) if not entry.name.startswith(PARTIAL))
+        try:
+            entries = sorted(folder.iterdir())
+        except OSError as error:
+            raise errors.of_system(error, folder) from error
+        found = (_info(entry, root) for entry in entries if not entry.name.startswith(PARTIAL))
         return [item for item in found if item is not None]
 
     def local_path(self, artifact_path: str, dst_path: str | os.PathLike[str] | None = None) -> Path:
@@ -126,8 +133,16 @@ class LocalArtifacts:
     def _resolved(self, artifact_path: str, outcome: str = "Nothing was logged.") -> Path:
         if "\x00" in artifact_path:
             raise ArtifactPathError(f"The artifact path {artifact_path!r} holds a NUL character. {outcome}")
-        root = Path(os.path.realpath(self.root))
-        path = Path(os.path.realpath(root / artifact_path))
+        if len(artifact_path) + len(str(self.root)) > 2 * _LONGEST_PATH:
+            # Looking up each folder of a long one would take minutes.
+            raise ArtifactPathError(f"The artifact path '{artifact_path:.80}…' is too long. {outcome}")
+        try:
+            root = Path(os.path.realpath(self.root))
+            path = Path(os.path.realpath(root / artifact_path))
+        except ValueError as error:
+            # Half of a surrogate pair, or a folder with a NUL.
+            place = f"{self.root}/{artifact_path}"
+            raise ArtifactPathError(f"No file can be called {place!r:.200}. {outcome}") from error
         if not _lies_in(path, root):
             raise ArtifactPathError(
                 f"The artifact path '{artifact_path}' leads out of the run's folder. {outcome} "

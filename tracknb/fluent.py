@@ -488,8 +488,9 @@ def log_params(
         active.client().log_params(run_id, params, overwrite=overwrite)
         return
     target = active.state.open[run_id] if run_id is not None else active.needed()
-    target.client.log_params(target.run.info.run_id, params, overwrite=overwrite)
-    clean = {str(key): str(value) for key, value in params.items()}
+    # As it is stored, for the panel too: what looks like a key is in neither.
+    clean = validation.as_params(params)
+    target.client.log_params(target.run.info.run_id, clean, overwrite=overwrite)
     target.live.params.update(clean)
     active.note_changes(target, clean)
     target.live.version += 1
@@ -567,11 +568,12 @@ def set_tags(tags: Mapping[str, Any], synchronous: bool | None = None, run_id: s
         active.client().set_tags(run_id, tags)
         return
     target = active.state.open[run_id] if run_id is not None else active.needed()
-    target.client.set_tags(target.run.info.run_id, tags)
+    clean = validation.as_tags(tags)
+    target.client.set_tags(target.run.info.run_id, clean)
     if RUN_NAME_TAG in tags:
         # Named by hand: the template has done its work.
         target.template = None
-    target.live.tags.update({str(key): str(value) for key, value in tags.items()})
+    target.live.tags.update(clean)
     target.live.version += 1
 
 

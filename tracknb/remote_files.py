@@ -333,7 +333,7 @@ class RemoteArtifacts:
         # The code says more than the message, and never holds a key.
         code = _code(error)
         said = f" ({code})" if code else ""
-        text = secrets.mask(" ".join(str(error).split()))[:200]
+        text = secrets.mask(" ".join(str(error).split()), "an error")[:200]
         if isinstance(error, OSError) and error.errno in _FULL:
             return errors.of_system(error, error.filename or tempfile.gettempdir())
         if kinds & _REFUSALS or code in ("401", "403"):

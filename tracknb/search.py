@@ -177,6 +177,32 @@ def parse_filter(text: str | None, *, entity: Entity = "runs") -> Node | None:
     return _Parser(text, tokens, entity).whole()
 
 
+def tag_is(tag: str, value: str) -> str:
+    """Return the filter for runs whose tag has a value, whatever quotes are in it.
+
+    Examples
+    --------
+    >>> print(tag_is("mlflow.source.name", "/work/Ada's run.ipynb"))
+    tags.`mlflow.source.name` = "/work/Ada's run.ipynb"
+    """
+    quote = "'" if "'" not in value else '"'
+    if quote not in value:
+        return f"tags.`{tag}` = {quote}{value}{quote}"
+    # A text with both quotes cannot be written; a pattern takes any letter in the place of one.
+    return f'tags.`{tag}` LIKE "{value.replace(quote, "_")}"'
+
+
+def tag_is_any(tag: str, values: Sequence[str]) -> str:
+    """Return the filter for runs whose tag has one of some values, whatever quotes are in them.
+
+    Examples
+    --------
+    >>> print(tag_is_any("mlflow.source.name", ["/work/a.ipynb", "/work/b.ipynb"]))
+    (tags.`mlflow.source.name` = '/work/a.ipynb' OR tags.`mlflow.source.name` = '/work/b.ipynb')
+    """
+    return f"({' OR '.join(tag_is(tag, value) for value in values)})"
+
+
 def parse_order(items: Sequence[str], *, entity: Entity = "runs") -> tuple[Order, ...]:
     """Return the columns of an order such as ``["metrics.rmse DESC", "start_time"]``; a text is one of them.
 

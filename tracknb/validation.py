@@ -1,16 +1,20 @@
 """What a name, key, value or step may be.
 
 Each function returns what is stored, or refuses by name. Nothing is cut, rounded or
-replaced in silence. Limits are MLflow's or wider.
+replaced in silence. Limits are MLflow's or wider. What looks like a key or a password is
+masked here, because everything that is logged comes through.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
-from tracknb.entities import DatasetInput
+from tracknb.capture import secrets
+from tracknb.entities import DatasetInput, InputTag
 from tracknb.errors import InvalidValue
 
 MAX_KEY: Final = 250
@@ -152,15 +156,28 @@ def as_experiment_tag_value(key: str, value: Any) -> str:
     return _text("experiment tag", key, value, MAX_EXPERIMENT_TAG_VALUE)
 
 
+def as_params(params: Mapping[str, Any]) -> dict[str, str]:
+    """Return parameters as they are stored."""
+    return {as_key(key, "param"): as_param_value(key, value) for key, value in params.items()}
+
+
+def as_tags(tags: Mapping[str, Any]) -> dict[str, str]:
+    """Return tags as they are stored."""
+    return {as_key(key, "tag"): as_tag_value(key, value) for key, value in tags.items()}
+
+
 def as_input(dataset_input: DatasetInput) -> DatasetInput:
-    """Return a run's use of a dataset, every part of which fits into the store."""
+    """Return a run's use of a dataset as it is stored."""
     data = dataset_input.dataset
+    clean: dict[str, Any] = {}
     for field, limit in (("name", MAX_NAME), ("digest", MAX_DIGEST), ("source_type", MAX_DIGEST)):
-        _text("dataset's", field, getattr(data, field), limit)
+        clean[field] = _text("dataset's", field, getattr(data, field), limit)
         if not getattr(data, field):
             raise InvalidValue(f"A dataset has a {field}; this one's is empty. Nothing was logged.")
     for field in ("source", "schema", "profile"):
-        _text("dataset's", field, getattr(data, field) or "", MAX_DATASET_TEXT)
+        if getattr(data, field):
+            clean[field] = _text("dataset's", field, getattr(data, field), MAX_DATASET_TEXT)
+    tags = []
     for tag in dataset_input.tags:
         if not tag.key or len(tag.key) > MAX_INPUT_TAG_KEY:
             raise InvalidValue(
@@ -168,8 +185,8 @@ def as_input(dataset_input: DatasetInput) -> DatasetInput:
                 "Nothing was logged."
             )
         _storable("dataset's tag", "key", tag.key)
-        _text("dataset's tag", tag.key, tag.value, MAX_TAG_VALUE)
-    return dataset_input
+        tags.append(InputTag(tag.key, _text("dataset's tag", tag.key, tag.value, MAX_TAG_VALUE)))
+    return replace(dataset_input, dataset=replace(data, **clean), tags=tags)
 
 
 def as_run_name(name: Any) -> str:
@@ -196,7 +213,7 @@ def _name(what: str, name: Any) -> str:
         )
     if len(name) > MAX_NAME:
         raise InvalidValue(f"The name of the {what} has {len(name)} characters; at most {MAX_NAME} fit.")
-    return _storable(what, "name", name)
+    return secrets.masked(what, "name", _storable(what, "name", name))
 
 
 def _text(what: str, key: str, value: Any, limit: int) -> str:
@@ -206,7 +223,9 @@ def _text(what: str, key: str, value: Any, limit: int) -> str:
             f"The {what} '{key}' has {len(text):,} characters; at most {limit:,} fit. "
             "Nothing was logged. Keep long texts with log_text."
         )
-    return _storable(what, key, text)
+    clean = secrets.masked(what, key, _storable(what, key, text))
+    # A mask can be longer than what it hides.
+    return clean if len(clean) <= limit else clean[:limit]
 
 
 def _storable(what: str, key: str, text: str) -> str:

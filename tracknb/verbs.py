@@ -25,6 +25,7 @@ from tracknb.client import TrackingClient
 from tracknb.entities import Run
 from tracknb.errors import InvalidValue
 from tracknb.looking.catalogue import catalogue, dashboard_view
+from tracknb.looking.code import code_of
 from tracknb.looking.compare import comparison, named_runs
 from tracknb.looking.curves import histories, run_ids
 from tracknb.looking.finding import (
@@ -37,14 +38,17 @@ from tracknb.looking.finding import (
 )
 from tracknb.looking.page import run_page
 from tracknb.looking.tables import no_such_metric, run_table, trend_view
+from tracknb.replaying import replay as replayed
 from tracknb.transfer import ImportSummary, import_mlflow
 from tracknb.view.base import View
 from tracknb.view.chart import curves_altair
+from tracknb.view.code import RunCode
 from tracknb.view.compare import Comparison
 from tracknb.view.dashboard import Dashboard
 from tracknb.view.data import RunData
 from tracknb.view.experiments import ExperimentList
 from tracknb.view.page import RunPage
+from tracknb.view.replay import ReplayVerdict
 from tracknb.view.saved import Saved
 from tracknb.view.state import ViewState, read_state
 from tracknb.view.table import RunTable
@@ -310,6 +314,29 @@ def _diff(client: TrackingClient, runs: Sequence[str]) -> Comparison:
     return comparison(client, named_runs(client, runs), differences_only=True)
 
 
+@verb("code")
+@click.argument("run", metavar="RUN")
+@click.argument("path", required=False, metavar="[PATH]")
+def _code(client: TrackingClient, run: str, path: str | None) -> RunCode | Saved:
+    """Show the cells behind a run, in the order in which they ran, or save them.
+
+    RUN is a run's id, the beginning of one, its name, or `last`. PATH ends in .ipynb, .py or .html.
+    """
+    found = code_of(client, named_run(client, run))
+    return found if path is None else Saved(found.save(path), f"{len(found.cells)} cells behind {found.run_name}")
+
+
+@verb("replay")
+@click.argument("run", metavar="RUN")
+@click.option("--timeout", type=click.IntRange(min=1), metavar="SECONDS", help="The longest that one cell may take.")
+def _replay(client: TrackingClient, run: str, timeout: int | None) -> ReplayVerdict:
+    """Run the cells behind a run in a new kernel, and compare the numbers.
+
+    RUN is a run's id, the beginning of one, its name, or `last`. The new run is a child of it.
+    """
+    return replayed(client, named_run(client, run), timeout_seconds=timeout)
+
+
 @VERBS.command("import")
 @click.argument("kind", type=click.Choice(["mlflow", "mlruns"]))
 @click.argument("source", metavar="PATH_OR_URI")
@@ -377,6 +404,74 @@ def usage_message(problem: click.UsageError) -> str:
 
 
 # -- the same from Python ----------------------------------------------------------
+
+
+def code(run: str | Run = "last") -> RunCode:
+    """Return the code behind a run: the cells that it depends on, as they were, and its own.
+
+    Which cells these are is found out while a notebook runs: by the names that each cell
+    reads and binds, the objects that it changed, the files it opened, the random numbers it drew.
+
+    Parameters
+    ----------
+    run
+        A run, its id or the beginning of it, its name, or ``"last"``.
+
+    Raises
+    ------
+    NotFound
+        There is no such run.
+
+    Examples
+    --------
+    >>> import tracknb
+    >>> with tracknb.start_run(run_name="linear"):
+    ...     tracknb.log_metric("rmse", 5.1)
+    >>> tracknb.code("linear").cells[-1].role
+    'tracked'
+    """
+    client = active.client()
+    return remember(code_of(client, run if isinstance(run, Run) else named_run(client, run)), client)
+
+
+def replay(run: str | Run = "last", *, timeout_seconds: int | None = None) -> ReplayVerdict:
+    """Run the cells behind a run in a new kernel, and return how the numbers compare.
+
+    The cells are those that ``tracknb.code()`` shows. The new run is a child of the old one,
+    with its id as the tag ``tracknb.replay_of``.
+
+    Parameters
+    ----------
+    run
+        A run, its id or the beginning of it, its name, or ``"last"``.
+    timeout_seconds
+        The longest that one cell may take; any time if left out.
+
+    Raises
+    ------
+    NotFound
+        There is no such run.
+    InvalidValue
+        Its cells were not recorded, as of a run that a script made.
+    MissingExtra
+        It needs ``pip install "tracknb[lab]"``.
+    TracknbError
+        A cell failed that did not fail then.
+
+    Examples
+    --------
+    >>> import tracknb
+    >>> with tracknb.start_run(run_name="by a script"):
+    ...     tracknb.log_metric("rmse", 5.1)
+    >>> try:
+    ...     tracknb.replay("by a script")
+    ... except tracknb.TracknbError as error:
+    ...     print(str(error).split(",")[0])
+    Which cells made by a script was not recorded
+    """
+    client = active.client()
+    found = run if isinstance(run, Run) else named_run(client, run)
+    return remember(replayed(client, found, timeout_seconds=timeout_seconds), client)
 
 
 def dashboard(view: str | None = None, *, experiment: str | None = None) -> Dashboard:

@@ -14,6 +14,9 @@ const PATIENCE = 20_000;
 /** How long to wait for a subshell before the comm is opened without. */
 const SUBSHELL = 3_000;
 
+/** So many turns JupyterLab takes at most to let go of a comm's subshell. */
+const TURNS = 8;
+
 /** The parts of JupyterLab's kernel connection that are used here; the same in Notebook 7. */
 export interface KernelLike {
   id?: string;
@@ -26,6 +29,7 @@ export interface CommLike {
   open(data: unknown): { done?: Promise<unknown> };
   send(data: unknown): { done?: Promise<unknown> };
   isDisposed?: boolean;
+  commsOverSubshells?: string;
   subshellStarted?: Promise<void>;
   onMsg?: unknown;
   onClose?: unknown;
@@ -96,17 +100,13 @@ export class KernelLine {
     this.fail('This view was closed.');
     const comm = this.comm;
     this.comm = this.opening = undefined;
-    try {
-      // Closed, and not only forgotten: the kernel then stops what it does for this page.
-      (comm?.close ?? comm?.dispose)?.call(comm);
-    } catch {
-      // The kernel is gone.
-    }
-    void this.detour?.then(
-      kernel => kernel.close(),
-      () => undefined
-    );
+    const detour = this.detour;
     this.detour = undefined;
+    void (comm ? leave(comm) : Promise.resolve())
+      .then(() => detour)
+      .then(kernel => kernel?.close())
+      // The kernel is gone.
+      .catch(() => undefined);
   }
 
   private connect(): Promise<CommLike> {
@@ -191,6 +191,23 @@ export class KernelLine {
   private opening: Promise<CommLike> | undefined;
   private count = 0;
   private readonly waiting = new Map<number, Waiting>();
+}
+
+/**
+ * Close a comm, so that the kernel stops what it does for this page. JupyterLab deletes a
+ * subshell with its last comm, and what was sent over it shortly before is often not read:
+ * so the kernel is told over the subshell, which it may hear at once, and the comm is closed
+ * over the main shell, which it hears when its cell has ended. No timer: the page may be on its way out.
+ */
+async function leave(comm: CommLike): Promise<void> {
+  comm.send({ left: true }).done?.catch?.(() => undefined);
+  if (comm.commsOverSubshells) {
+    comm.commsOverSubshells = 'disabled';
+    for (let turn = 0; turn < TURNS; turn++) {
+      await Promise.resolve();
+    }
+  }
+  (comm.close ?? comm.dispose)?.call(comm);
 }
 
 const after = (ms: number) => new Promise<void>(resolve => setTimeout(resolve, ms));

@@ -90,7 +90,8 @@ export async function reachBusyKernel(kernelId: string, server: ServerLike, pati
         heard: message => (comm.onMsg as ((message: Message) => void) | undefined)?.(message),
         close: () => {
           comms.delete(comm_id);
-          send('shell', 'comm_close', { comm_id, data: {} }, subshell);
+          // Over the main shell: the subshell may be gone before it has read this.
+          send('shell', 'comm_close', { comm_id, data: {} });
         }
       };
       comms.set(comm_id, comm);

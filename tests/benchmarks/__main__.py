@@ -54,7 +54,7 @@ def main() -> int:
             except Failed as failure:
                 rows += [Row(key, note=f"ours {failure}") for key, goal in GOALS.items() if goal.part == part]
         print(f"{part}: {time.perf_counter() - begin:.0f} s", file=sys.stderr)
-    print(markdown(rows))
+    print(markdown(rows, quick=options.quick))
     return 1 if any(row.verdict == "NO" for row in rows) else 0
 
 

@@ -1,13 +1,14 @@
 """Pictures of every view, to be looked at by people: ``python -m tests.browser.screenshots OUT [VIEW...]``.
 
 Each view is drawn in light, dark and narrow over an ordinary store, and in light over each of the
-other stores; ``OUT/index.html`` shows all of them.
+other stores; ``side`` is JupyterLab's panel of runs. ``OUT/index.html`` shows all of them.
 """
 
 from __future__ import annotations
 
 import argparse
 import html
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -22,13 +23,14 @@ from tests.browser.views import VIEWS, View, first_cell
 
 _WIDE, _NARROW = 1400, 480
 _HEIGHT = 1100
+_SIDE = "side"
 
 
 def main() -> int:
     """Draw what was asked for; the exit code is 1 if a view could not be drawn."""
     parser = argparse.ArgumentParser(prog="python -m tests.browser.screenshots", description=__doc__)
     parser.add_argument("out", type=Path, help="the folder of the pictures")
-    parser.add_argument("views", nargs="*", help=f"some of: {', '.join(view.name for view in VIEWS)}")
+    parser.add_argument("views", nargs="*", help=f"some of: {', '.join(view.name for view in VIEWS)}, {_SIDE}")
     parser.add_argument("--store", action="append", help=f"some of: {', '.join(stores.STORES)}")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -37,11 +39,42 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as home, chromium() as browser, jupyter(Path(home) / "lab") as lab:
         for name in options.store or stores.STORES:
             address = stores.make(name, Path(home))
-            shown = [view for view in chosen if name != "empty" or not view.needs_runs]
-            problems += draw(browser, lab, options.out, name, address, shown)
+            shown = [view for view in chosen if view.runs <= stores.RUNS.get(name, view.runs)]
+            if shown:
+                problems += draw(browser, lab, options.out, name, address, shown)
+            if not options.views or _SIDE in options.views:
+                with jupyter(Path(home) / f"{_SIDE} {name}", environment=_using(address)) as own:
+                    problems += draw_side(browser, own, options.out, name)
     write_index(options.out)
     print("\n".join(problems), file=sys.stderr)
     return 1 if problems else 0
+
+
+def _using(address: str) -> dict[str, str]:
+    """Return an environment in which every notebook uses a store."""
+    return os.environ | {"TRACKNB_TRACKING_URI": address}
+
+
+def draw_side(browser: Browser, lab: Lab, out: Path, store: str) -> list[str]:
+    """Draw JupyterLab's panel of runs over a store; returns what went wrong."""
+    context = browser.new_context(viewport={"width": _WIDE, "height": _HEIGHT})
+    page = LabPage(context.new_page(), lab)
+    page.page.set_default_timeout(15_000)
+    page.open(lab.write("side.ipynb", ["%load_ext tracknb"]))
+    page.command("tracknb:show-runs")
+    side = page.page.locator("#tracknb-runs")
+    try:
+        side.get_by_role("button", name="All", exact=True).click()
+        page.page.wait_for_timeout(2_500)
+        for tick in side.get_by_role("checkbox").all()[:2]:
+            tick.check()
+        for theme in ("light", "dark") if store == "plain" else ("light",):
+            page.show(theme)
+            page.page.screenshot(path=out / f"{_SIDE},-{store.replace(' ', '-')},-{theme}.png")
+    except BrowserError as problem:
+        page.errors.append(str(problem).splitlines()[0])
+    context.close()
+    return [f"{_SIDE}, {store}: {line}" for line in (*page.errors, *page.complaints, *page.foreign)]
 
 
 def draw(browser: Browser, lab: Lab, out: Path, store: str, address: str, views: Sequence[View]) -> list[str]:

@@ -198,6 +198,8 @@ def _hostile(client: MlflowClient, path: Path) -> None:
     connection.close()
 
 
+# How many runs the stores have in which a view could miss some.
+RUNS: Final[Mapping[str, int]] = {"empty": 0, "one run": 1}
 STORES: Final[Mapping[str, Callable[[MlflowClient, Path], None]]] = {
     "plain": _plain,
     "empty": _empty,

@@ -43,7 +43,7 @@ def test_only_what_differs_is_marked(lab_page, two):
     assert set(rows(two, ".tnb-differs")) == {"≠loss", "≠lr", "≠Cell"}
     assert {"seed", "model", "stage", "Status"} <= set(rows(two))
     two.get_by_label("Differences only").check()
-    assert set(rows(two, ":not(.tnb-section)")) == {"≠loss", "≠lr", "≠Cell"}
+    assert set(rows(two, ":not(.tnb-sidehead)")) == {"≠loss", "≠lr", "≠Cell"}
     assert lab_page.errors == []
     assert lab_page.foreign == []
 

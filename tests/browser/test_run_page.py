@@ -250,3 +250,72 @@ def test_a_saved_page_is_read_without_a_kernel(lab, lab_page):
     view.get_by_text("No kernel is running").wait_for(timeout=10_000)
     assert lab_page.errors == []
     assert lab_page.foreign == []
+
+
+def test_a_view_further_down_leaves_the_looks_of_the_page_alone(lab, lab_page):
+    """Each output brings the common rules along, and the last ones win where two weigh the same."""
+    cells = [f"{LOAD}\ntracknb.set_tracking_uri('looks.db')", TRAIN, "%track show last", "%track runs nyc-taxi"]
+    lab_page.open(lab.write("looks.ipynb", cells))
+    run_each(lab_page, len(cells))
+    tag = lab_page.output(2).locator(".tnb-tag", has_text="stage: candidate")
+    tag.wait_for(timeout=20_000)
+    lab_page.output(3).get_by_role("grid").wait_for(timeout=20_000)
+
+    box, text = tag.bounding_box(), tag.locator("span").first.bounding_box()
+    assert box["y"] <= text["y"]
+    assert text["y"] + text["height"] <= box["y"] + box["height"]
+
+
+def test_long_names_and_values_stay_in_their_places(lab, lab_page):
+    long = "somebody knew a lot about this run " * 12
+    run = (
+        f"tracknb.set_experiment({long[:400]!r})\n"
+        f"with tracknb.start_run(run_name={long[:400]!r}, tags={{'why': {long * 15!r}}}):\n"
+        "    tracknb.log_metric('loss', 1)"
+    )
+    cells = [f"{LOAD}\ntracknb.set_tracking_uri('long_page.db')", run, "%track show last"]
+    lab_page.open(lab.write("long_page.ipynb", cells))
+    run_each(lab_page, len(cells))
+    view = lab_page.output(2)
+    facts = view.locator(".tnb-facts > div")
+    facts.first.wait_for(timeout=20_000)
+
+    for fact in facts.all():
+        outer, inner = fact.bounding_box(), fact.locator("dd > *, dd").last.bounding_box()
+        assert inner["x"] + inner["width"] <= outer["x"] + outer["width"] + 1
+        assert outer["height"] <= 100
+    assert view.locator(".tnb-pagehead").bounding_box()["height"] < 250
+    assert view.locator(".tnb-tag").bounding_box()["height"] < 100
+
+
+PROBE = """<svg xmlns='http://www.w3.org/2000/svg' width='40' height='40'><rect width='40' height='40'/><script>
+document.documentElement.setAttribute('data-ran', 'yes');
+fetch('URL/api/contents').then(answer => answer.text()).then(
+  text => document.documentElement.setAttribute('data-read', text), () => undefined);
+try { localStorage.setItem('evil', '1'); document.documentElement.setAttribute('data-stored', '1'); } catch { }
+</script></svg>"""
+
+
+def test_a_picture_opened_in_its_own_tab_reads_nothing_of_jupyter(lab, lab_page):
+    """An SVG runs its scripts there. They must be nobody's: with Jupyter's origin they could run code."""
+    probe = PROBE.replace("URL", lab.url)
+    run = f"with tracknb.start_run():\n    tracknb.log_text({probe!r}, 'probe.svg')"
+    cells = [f"{LOAD}\ntracknb.set_tracking_uri('svg.db')", run, "%track show last"]
+    lab_page.open(lab.write("svg.ipynb", cells))
+    run_each(lab_page, len(cells))
+    view = lab_page.output(2)
+    view.get_by_role("tab", name="Files").click(timeout=20_000)
+    view.get_by_role("treeitem", name="probe.svg").click()
+    picture = view.get_by_role("img", name="probe.svg")
+    picture.wait_for(timeout=10_000)
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 40
+
+    tab = lab_page.page.context.new_page()
+    tab.goto(picture.get_attribute("src"))
+    tab.wait_for_timeout(1_000)
+    root = tab.locator("svg").first
+    assert tab.evaluate("origin") == "null"
+    assert root.get_attribute("data-read") is None
+    assert root.get_attribute("data-stored") is None
+    assert lab_page.page.evaluate("localStorage.getItem('evil')") is None
+    assert lab_page.errors == []

@@ -7,6 +7,7 @@ import re
 import time
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
@@ -20,6 +21,12 @@ FIVE = """for name, loss, tag, data, status in [
     if loss is not None:
         tracknb.log_metrics({"loss": loss, "accuracy": 1 - loss})
     tracknb.end_run(status)
+"""
+PLOTTED = """for number in range(30):
+    model = ["forest", "ridge"][number % 2]
+    with tracknb.start_run(run_name=f"{model}-{number}"):
+        tracknb.log_params({"lr": number / 100, "model": model})
+        tracknb.log_metric("rmse", 5 - number / 10)
 """
 SWEEP = """for model in ["ridge", "forest", "boost"]:
     with tracknb.start_run(run_name=model):
@@ -75,7 +82,7 @@ def shown(table):
 
 
 def names(table):
-    return [item.inner_text() for item in table.locator(".tnb-row .tnb-link").all()]
+    return table.locator(".tnb-row .tnb-link").all_inner_texts()
 
 
 def heads(table):
@@ -161,7 +168,7 @@ def test_a_sweep_is_folded_to_its_parents(table_of):
     table.get_by_role("button", name="Fold 4 runs", exact=True).click()
 
     table.get_by_label("Filter runs by text").fill("ridge-2")
-    assert names(table) == ["ridge", "ridge-2"]
+    expect(table.locator(".tnb-row .tnb-link")).to_have_text(["ridge", "ridge-2"])
     assert shown(table) == "1 of 15 runs"
 
 
@@ -248,6 +255,9 @@ def test_ten_thousand_runs_are_all_there_and_answer_at_once(table_of):
         "box.value = 'run-77'; box.dispatchEvent(new Event('input'))"
     )
     times = [lasts(sort), lasts(sort), lasts(word)]
+    table.get_by_role("button", name="Plot", exact=True).click()
+    table.get_by_text("111 runs in the table").wait_for(timeout=5_000)
+    table.get_by_role("button", name="Plot", exact=True).click()
     assert shown(table) == "111 of 10,000 runs"
     assert names(table)[0] == "run-7799"
     # Twice what a free machine is allowed: others may run beside this.
@@ -258,3 +268,32 @@ def test_ten_thousand_runs_are_all_there_and_answer_at_once(table_of):
     table.get_by_role("button", name="Search", exact=True).click()
     assert shown(table).endswith("of 10,000 runs")
     assert time.monotonic() - begin < 5
+
+
+def test_plot_draws_what_the_filters_leave_and_opens_a_run(table_of):
+    """By keys alone: Plot, the tab of the scatter plot, a point of it."""
+    table = table_of("plot", PLOTTED)
+    table.get_by_role("button", name="Plot", exact=True).press("Enter")
+    plot = table.get_by_role("region", name="Plot of the runs")
+    assert plot.locator(".tnb-axisname").all_inner_texts() == ["lr", "model", "rmse"]
+    assert "30 runs in the table" in plot.inner_text()
+
+    table.get_by_role("searchbox", name="Filter runs by text").fill("forest")
+    plot.get_by_text("15 runs in the table").wait_for(timeout=5_000)
+    plot.get_by_role("tab", name="Parallel coordinates").press("ArrowRight")
+    plane = plot.locator(".tnb-scatter")
+    plane.press("ArrowRight")
+    assert "forest" in plane.locator(".tnb-tip").inner_text()
+    plane.press("Enter")
+    table.get_by_role("button", name="Back").wait_for(timeout=10_000)
+
+
+def test_chips_of_a_cell_are_cut_short_and_not_cut_off(table_of):
+    train = "with tracknb.start_run(run_name='many', tags={f'tag {n}': 'some value' for n in range(6)}):\n    pass"
+    cell = table_of("chips", train).locator(".tnb-row .tnb-cell", has_text="tag 0").first
+
+    inner = cell.bounding_box()
+    for chip in cell.locator(".tnb-chip").all():
+        box = chip.bounding_box()
+        assert box["x"] + box["width"] <= inner["x"] + inner["width"]
+    assert re.search(r"\+\d$", cell.inner_text())

@@ -32,12 +32,12 @@ tracknb.compare(*ids)
 
 @dataclass(frozen=True)
 class View:
-    """A view: the cell that shows it, and what is done to see it; ``needs_runs`` where an empty store has none."""
+    """A view: the cell that shows it, and what is done to see it; ``runs`` is how many runs it needs."""
 
     name: str
     cell: str
     then: Callable[[Locator], None] | None = None
-    needs_runs: bool = False
+    runs: int = 0
 
 
 def first_cell(address: str) -> str:
@@ -49,6 +49,15 @@ def first_cell(address: str) -> str:
 
 def _open_columns(output: Locator) -> None:
     output.get_by_role("button", name="Columns").first.click()
+
+
+def _open_plot(output: Locator) -> None:
+    output.get_by_role("button", name="Plot", exact=True).first.click()
+
+
+def _open_scatter(output: Locator) -> None:
+    _open_plot(output)
+    output.get_by_role("tab", name="Scatter").click()
 
 
 def _open_run(output: Locator) -> None:
@@ -64,14 +73,16 @@ def _open_experiment(output: Locator) -> None:
 VIEWS: Final = (
     View("dashboard", "%track"),
     View("experiments", "%track experiments"),
-    View("experiment", "%track experiments", _open_experiment, needs_runs=True),
+    View("experiment", "%track experiments", _open_experiment, runs=1),
     View("table", "%track runs"),
-    View("columns", "%track runs", _open_columns, needs_runs=True),
-    View("run from the table", "%track runs", _open_run, needs_runs=True),
-    View("trend", "%track trend", needs_runs=True),
-    View("run", "%track show last", needs_runs=True),
+    View("columns", "%track runs", _open_columns, runs=1),
+    View("plot", "%track runs", _open_plot, runs=1),
+    View("scatter", "%track runs", _open_scatter, runs=2),
+    View("run from the table", "%track runs", _open_run, runs=1),
+    View("trend", "%track trend", runs=1),
+    View("run", "%track show last", runs=1),
     View("experiments", "%track experiments"),
     View("dashboard", "%track"),
-    View("compare", _COMPARE, needs_runs=True),
+    View("compare", _COMPARE, runs=2),
     View("live", _LIVE),
 )

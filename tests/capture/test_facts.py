@@ -81,3 +81,38 @@ def test_the_machine_is_told_in_a_few_words():
     assert environment.python_version().count(".") == 2
     assert environment.user_name()
     assert environment.platform_name()
+
+
+def test_only_variables_that_are_named_are_told_and_keys_are_masked(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    monkeypatch.setenv("TAXI_API_KEY", "abc")
+    monkeypatch.setenv("TAXI_STORE", "postgresql://ada:s3cret@example.org/runs")
+    monkeypatch.setenv("TAXI_OTHER", "x")
+    monkeypatch.delenv("TAXI_ABSENT", raising=False)
+
+    assert environment.variables(["TAXI_STORE", "TAXI_API_KEY", "OMP_NUM_THREADS", "TAXI_ABSENT", ""]) == {
+        "OMP_NUM_THREADS": "4",
+        "TAXI_API_KEY": "***",
+        "TAXI_STORE": "postgresql://ada:***@example.org/runs",
+    }
+
+
+def test_an_accelerator_is_told_by_its_driver_and_cuda_by_what_brings_it(tmp_path):
+    for number in range(2):
+        gpu = tmp_path / "gpus" / f"0000:0{number}:00.0"
+        gpu.mkdir(parents=True)
+        (gpu / "information").write_text("Model: \t\t NVIDIA A100-SXM4-80GB\nIRQ:   \t\t 34\n")
+    (tmp_path / "version").write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue Mar  5 2024\n")
+    told = "2 × NVIDIA A100-SXM4-80GB, driver 550.54.15"
+
+    assert environment.accelerator({}, tmp_path) == told
+    assert environment.accelerator({"nvidia-cuda-runtime-cu12": "12.4.127"}, tmp_path) == f"{told}, CUDA 12.4"
+    assert environment.accelerator({"torch": "2.4.0+cu121"}, tmp_path) == f"{told}, CUDA 12.1"
+    assert environment.accelerator({"torch": "2.4.0"}, tmp_path / "missing") == ""
+
+
+def test_the_open_kernel_module_tells_its_version_too(tmp_path):
+    (tmp_path / "version").write_text(
+        "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  555.42.02  Release Build\n"
+    )
+    assert environment.accelerator({}, tmp_path) == "driver 555.42.02"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
+from importlib.metadata import version
 
 import nbformat
 import pytest
@@ -84,6 +86,31 @@ def test_a_loop_of_runs_is_one_panel(folder):
 def test_no_display_shows_nothing(folder):
     notebook = execute(folder, LOAD, "%%track_run --experiment nyc-taxi --no-display\ntracknb.log_metric('a', 1)")
     assert notebook.cells[1].outputs == []
+
+
+def test_a_tracked_cell_of_a_kernel_keeps_what_it_imported_and_what_no_commit_has(folder):
+    for command in (
+        ["init", "-q"],
+        ["add", "lib.py"],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"],
+    ):
+        (folder / "lib.py").write_text("a = 1\n")
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    (folder / "lib.py").write_text("a = 2\n")
+    (folder / "features.py").write_text("b = 1\n")
+
+    notebook = execute(folder, LOAD, "%%track_run --experiment nyc-taxi\nimport lib, features, matplotlib")
+
+    [run] = tracknb.search_runs(experiment_names=["nyc-taxi"], output_format="list")
+    root = f"runs:/{run.info.run_id}"
+    lock = tracknb.artifacts.load_text(f"{root}/environment/pylock.toml")
+    assert f'name = "matplotlib"\nversion = "{version("matplotlib")}"' in lock
+    assert 'name = "ipykernel"' in lock
+    # Installed, and imported by nobody.
+    assert 'name = "scikit-learn"' not in lock
+    assert tracknb.artifacts.load_text(f"{root}/git/diff.patch").endswith("-a = 1\n+a = 2\n")
+    assert tracknb.artifacts.load_text(f"{root}/git/untracked/features.py") == "b = 1\n"
+    assert [output.output_type for output in notebook.cells[1].outputs] == ["display_data"]
 
 
 def test_a_kernel_that_dies_leaves_no_run_running(folder):

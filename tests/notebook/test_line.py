@@ -114,6 +114,26 @@ def test_a_page_joins_a_running_cell_and_misses_no_point(kernel, tmp_path):
     assert "live" not in final[MIME]
 
 
+def test_a_page_that_says_that_it_leaves_is_sent_nothing_more(kernel):
+    """Its comm is closed when the cell has ended; until then each point would be sent for nobody."""
+    kernel.execute(TRAIN)
+    view = shown_payload(kernel)["view"]
+    leaving, staying = Page(kernel, view), Page(kernel, view)
+    for page in (leaving, staying):
+        page.ask({"ask": "panel", "runs": []})
+    leaving.tell("comm_msg", {"data": {"left": True}})
+    staying.ask({"ask": "panel", "runs": []})
+    time.sleep(0.5)
+
+    senders = []
+    while len(senders) < 12:
+        message = kernel.get_iopub_msg(timeout=PATIENCE)
+        if message["msg_type"] == "comm_msg" and "push" in message["content"]["data"]:
+            senders.append(message["content"]["comm_id"])
+    assert leaving.comm not in senders[4:]
+    assert staying.comm in senders[4:]
+
+
 def test_a_panel_that_this_kernel_does_not_hold_comes_from_the_store(kernel):
     kernel.execute_interactive(
         "with tracknb.start_run(run_name='one') as run:\n    tracknb.log_metric('loss', 1)\nprint(run.info.run_id)",

@@ -25,7 +25,7 @@ def script(tmp_path, monkeypatch):
     """A script in the place of the built one, which a checkout may lack."""
     path = tmp_path / "standalone.js"
     path.write_text("document.title = 'drawn';\n")
-    monkeypatch.setattr(standalone, "SCRIPT", path)
+    monkeypatch.setattr(standalone, "_IN_CHECKOUT", path)
     return path
 
 
@@ -244,8 +244,9 @@ def test_what_cannot_be_written_is_said(tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.html", "standalone.js"]
 
 
-def test_a_missing_script_is_said_and_no_page_is_left(tmp_path, script):
+def test_a_missing_script_is_said_and_no_page_is_left(tmp_path, script, monkeypatch):
     script.unlink()
+    monkeypatch.setattr(standalone, "_AS_INSTALLED", "share/nothing/there.js")
 
     with pytest.raises(TracknbError, match="Install tracknb again"):
         dashboard().save(tmp_path / "runs.html")

@@ -97,7 +97,14 @@ def test_the_payload_holds_every_field_of_the_page():
 
     assert (run["name"], run["experiment"], run["status"], run["user"]) == ("forest", "nyc-taxi", "FAILED", "adam")
     assert run["source"] == {"name": "~/taxi.ipynb", "type": "", "cell": "", "count": "7"}
-    assert run["git"] == {"commit": "0123456789abcdef", "branch": "main", "remote": "", "dirty": True}
+    assert run["git"] == {
+        "commit": "0123456789abcdef",
+        "branch": "main",
+        "remote": "",
+        "dirty": True,
+        "changes": "",
+        "untracked": [],
+    }
     assert run["description"] == "# First\n*good*"
     assert run["tags"] == [["stage", "candidate"]]
     assert ["tracknb.env.python", "3.12.4"] in run["systemTags"]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+import resource
+import sys
+import time
 
 import pytest
 
@@ -98,10 +103,76 @@ def test_html_travels_as_text():
     assert content == {"kind": "html", "text": "<script>alert(1)</script>", "cut": False}
 
 
-def test_parquet_needs_pyarrow_and_says_so():
-    content = shown("a.parquet", b"PAR1....PAR1").content
+def test_parquet_needs_pyarrow_and_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    note = shown("a.parquet", b"PAR1....PAR1").content["note"]
+    assert note == 'Previews of Parquet need pyarrow: pip install "pyarrow".'
+
+
+def test_what_is_no_parquet_file_is_said_to_be_none():
+    pytest.importorskip("pyarrow")
+    assert re.fullmatch(r"This Parquet file cannot be read: \w+\.", shown("a.parquet", b"PAR1....PAR1").content["note"])
+
+
+def parquet(columns, **how):
+    """The bytes of a Parquet file; its tests are passed over where pyarrow is not installed."""
+    arrow = pytest.importorskip("pyarrow")
+    writer = pytest.importorskip("pyarrow.parquet")
+    buffer = io.BytesIO()
+    writer.write_table(arrow.table(columns), buffer, **how)
+    return buffer.getvalue()
+
+
+def test_the_beginning_of_a_parquet_file_is_a_table():
+    columns = {
+        "km": [number / 2 for number in range(1_000)],
+        "who": ["ä", None] * 500,
+        "path": [[1, 2]] * 1_000,
+    }
+    content = shown("a.parquet", parquet(columns)).content
+    assert (content["kind"], content["head"], content["total"]) == ("table", ["km", "who", "path"], 1_000)
+    assert (len(content["rows"]), content["rows"][:2]) == (100, [["0.0", "ä", "[1, 2]"], ["0.5", "", "[1, 2]"]])
+    assert shown("a.parquet", parquet({f"c{n}": [n] for n in range(70)})).content["columns"] == 70
+    assert shown("a.parquet", parquet({"empty": []})).content["rows"] == []
+
+
+def test_a_parquet_file_that_says_that_it_unpacks_to_much_is_not_unpacked():
+    numpy = pytest.importorskip("numpy")
+    data = parquet({"zero": numpy.zeros(9_000_000)}, use_dictionary=False, compression="zstd", row_group_size=9_000_000)
+    assert len(data) < 1_000_000
+
+    content = shown("bomb.parquet", data).content
     assert content["kind"] == "none"
-    assert "pyarrow" in content["note"] or "cannot be read" in content["note"]
+    assert re.fullmatch(
+        r"This file unpacks to 72,\d{3},\d{3} bytes at least; previews end at 64,000,000.", content["note"]
+    )
+
+
+def test_a_parquet_file_that_says_nothing_of_what_it_unpacks_to_costs_another_process():
+    """One cell of a hundred million times nothing: runs of equal values take no room in the file."""
+    arrow = pytest.importorskip("pyarrow")
+    cell = arrow.ListArray.from_arrays([0, 100_000_000], arrow.nulls(100_000_000, arrow.int8()))
+    data = parquet({"many": cell})
+    assert len(data) < 100_000
+    del cell
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    began = time.monotonic()
+    content = shown("bomb.parquet", data).content
+    assert content["kind"] == "none"
+    assert re.search("too much memory|too long", content["note"])
+    assert time.monotonic() - began < 15
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
+
+
+def test_a_python_that_cannot_be_started_again_shows_no_parquet_and_says_so(monkeypatch, tmp_path):
+    data = parquet({"km": [1]})
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+
+    assert shown("a.parquet", data).content == {
+        "kind": "none",
+        "note": "No process could be started to read this Parquet file: No such file or directory.",
+    }
 
 
 def test_json_that_indents_to_hundreds_of_megabytes_stays_as_it_is():

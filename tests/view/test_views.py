@@ -609,6 +609,25 @@ def test_a_chunk_holds_the_rows_of_the_payload_in_columns():
     assert (content["metrics"], content["system"]) == (["loss"], ["system/cpu"])
 
 
+def test_a_chunk_is_the_same_whether_all_runs_have_all_columns_or_not():
+    of_first = {"metrics": {"a": 1.0, "b": 2.0}, "params": {"x": "1", "y": "2"}}
+    of_second = {"metrics": {"a": math.nan, "b": 4.0}, "params": {"y": "2", "x": "3"}}
+    full = [make_run(3, "a", **of_first), make_run(2, "b", **of_second)]
+
+    content, (numbers, codes, there) = table_of(full).chunk(0, 2)
+    wider, (more, longer, _) = table_of([*full, make_run(1, "c")]).chunk(0, 3)
+
+    values = np.frombuffer(numbers, "<f8").reshape(4, 2)
+    codes, longer = (np.frombuffer(held, "<i4").reshape(-1, n) for held, n in ((codes, 2), (longer, 3)))
+    assert repr(values[2:].tolist()) == "[[1.0, nan], [2.0, 4.0]]"
+    assert list(there) == [1] * 8
+    assert np.array_equal(values, np.frombuffer(more, "<f8").reshape(4, 3)[:, :2], equal_nan=True)
+    assert np.array_equal(
+        np.frombuffer(codes, "<i4").reshape(-1, 2), np.frombuffer(longer, "<i4").reshape(-1, 3)[:, :2]
+    )
+    assert (content["params"], content["metrics"]) == (wider["params"], wider["metrics"])
+
+
 @pytest.mark.parametrize(
     ("metric", "direction"),
     [("val_loss", "lower"), ("test/F1", "higher"), ("valRMSE", "lower"), ("r2", "higher"), ("epoch", None)],

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from tracknb import names
+from tracknb.capture.lockfile import Lock
 from tracknb.client import TrackingClient
-from tracknb.entities import SYSTEM_METRICS, Run
+from tracknb.entities import ENVIRONMENT_TAG, SYSTEM_METRICS, Run
 from tracknb.errors import InvalidValue
 from tracknb.live import LiveSeries
 from tracknb.looking.curves import run_ids
 from tracknb.looking.finding import named_run
+from tracknb.provenance import lock_of
 from tracknb.view.compare import Comparison
 from tracknb.view.direction import Goals
 
@@ -21,6 +24,8 @@ MOST_RUNS: Final = 50
 _CURVES: Final = 120
 _METRICS: Final = 12
 _POINTS: Final = 400
+# Small files are read for it; from a bucket not all of them may come in time.
+_ENVIRONMENT_SECONDS: Final = 3.0
 
 
 def named_runs(client: TrackingClient, wanted: Iterable[Any]) -> list[Run]:
@@ -68,7 +73,25 @@ def comparison(client: TrackingClient, runs: Sequence[Run], *, differences_only:
         now_ms=names.now_ms(),
         differences_only=differences_only,
         curves_left_out=left_out,
+        environments=_environments(client, runs),
     )
+
+
+def _environments(client: TrackingClient, runs: Sequence[Run]) -> dict[str, Lock]:
+    """Return what the runs imported, by run id; each environment is read once."""
+    until = time.monotonic() + _ENVIRONMENT_SECONDS
+    read: dict[str, Lock] = {}
+    found: dict[str, Lock] = {}
+    for run in runs:
+        digest = run.data.tags.get(ENVIRONMENT_TAG)
+        if digest is None:
+            continue
+        lock = read.get(digest)
+        if lock is None and time.monotonic() < until:
+            lock = lock_of(client, run)
+        if lock is not None:
+            found[run.info.run_id] = read[digest] = lock
+    return found
 
 
 def _curves(client: TrackingClient, runs: Sequence[Run]) -> tuple[dict[str, dict[str, LiveSeries]], int]:

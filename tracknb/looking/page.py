@@ -36,6 +36,7 @@ def run_page(client: TrackingClient, run: Run) -> RunPage:
         children=[_relative(child) for child in children],
         has_more_children=children.token is not None,
         home=os.path.expanduser("~"),
+        cells=[cell for cell in client.get_cells(info.run_id) if cell.role == "needed"],
     )
     return RunPage.of(facts, now_ms=names.now_ms())
 

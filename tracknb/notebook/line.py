@@ -123,6 +123,9 @@ def _opened(comm: Any, message: Any) -> None:
     @comm.on_msg  # type: ignore[untyped-decorator]
     def heard(message: Any) -> None:
         data = _data_of(message)
+        if data.get("left") is True:
+            # The page is going: its comm is closed over the main shell, which may have a cell to run first.
+            page.is_open = False
         if "selected" in data:
             select(view_id, data["selected"])
         if isinstance(data.get("question"), dict):

@@ -128,19 +128,22 @@ class LivePanel:
     def _work(self) -> None:
         try:
             self._stop.wait(_GRACE_SECONDS)
-            pushed = checked = 0.0
+            due = checked = 0.0
             while not self._stop.is_set():
                 now = time.monotonic()
                 runs = self._runs()
-                if runs and now - pushed >= PUSH_SECONDS:
+                if runs and now >= due:
                     is_new = any(self._versions.get(run.run_id) != run.version for run in runs)
                     if is_new or now - checked >= _ALERT_SECONDS:
                         self._check_alerts()
                         checked = now
                     self._draw(runs)
-                    # A point that comes after a pause is not to wait for the next round.
-                    pushed = now if is_new else pushed
-                self._stop.wait(_LOOK_SECONDS)
+                    if is_new:
+                        # Five a second on the whole, and not a fifth of a second after the last: points
+                        # that come as often would drift behind by up to a round. One that comes after
+                        # a pause does not wait either.
+                        due = max(due, now - PUSH_SECONDS) + PUSH_SECONDS
+                self._stop.wait(due - now if now < due else _LOOK_SECONDS)
         except Exception:
             # The panel is a convenience: the static form still comes at the end.
             return

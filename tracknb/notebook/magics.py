@@ -67,7 +67,13 @@ def track_run_help(line: str, cell: str) -> None:
     """Run the cell as one tracked run, with a live panel under it.
 
     Put ``%%track_run --experiment NAME`` on the first line of a cell. Options: --experiment,
-    --name, --tag K=V, --param K=V, --eval-set, --note, --nested, --parent, --resume, --store,
+    --name, --tag K=V, --param K=V, --params, --eval-set, --note, --nested, --parent, --resume, --store,
     --durable, --system-metrics, --plateau, --overtime, --no-display; ``%%track_run --help`` explains them.
+
+    ``--params auto`` logs what the cell assigns literally (numbers, texts, bools, None, and lists,
+    tuples or dictionaries of them) on its top level and only once, so not in loops or branches.
+    ``--params "lr depth"`` logs variables by name: one that the cell assigns literally or that is there
+    already when the run starts, any other with the value that it has when the cell ends. What a
+    call logs goes before both; names that sound like secrets are left out.
     """
     raise InvalidValue(f"{LINE} must be the first line of its cell. The cell was not run.")

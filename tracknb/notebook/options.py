@@ -14,6 +14,7 @@ import click
 from tracknb.entities import EVALUATION_SET_TAGS
 from tracknb.errors import InvalidValue
 from tracknb.notebook.magics import LINE
+from tracknb.notebook.parameters import parse_wanted
 from tracknb.validation import as_duration_ms
 
 
@@ -25,6 +26,7 @@ class CellOptions:
     name: str | None
     tags: dict[str, str]
     params: dict[str, str]
+    wanted_params: tuple[str, ...]
     note: str | None
     nested: bool
     parent: str | None
@@ -72,6 +74,13 @@ def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str
     return pairs
 
 
+def _wanted(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[str, ...]:
+    try:
+        return () if text is None else parse_wanted(text)
+    except InvalidValue as problem:
+        raise click.BadParameter(str(problem), context, parameter) from None
+
+
 def _duration(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
     try:
         return None if text is None else as_duration_ms(text)
@@ -84,6 +93,13 @@ def _duration(context: click.Context, parameter: click.Parameter, text: str | No
 @click.option("--name", metavar="NAME", help="The run's name; '{model} lr={lr}' is filled in by params.")
 @click.option("--tag", "tags", multiple=True, callback=_pairs, metavar="K=V", help="A tag; may be repeated.")
 @click.option("--param", "params", multiple=True, callback=_pairs, metavar="K=V", help="A param; may be repeated.")
+@click.option(
+    "--params",
+    "wanted_params",
+    callback=_wanted,
+    metavar="auto|NAMES",
+    help="Log variables as params: 'lr depth' by name, auto what the cell assigns literally.",
+)
 @click.option("--eval-set", metavar="ID", help="The evaluation set that the run is measured on.")
 @click.option("--note", metavar="TEXT", help="The run's note, in Markdown.")
 @click.option("--nested", is_flag=True, help="Make it a child of the run that is open.")
@@ -102,6 +118,7 @@ def _command(
     name: str | None,
     tags: dict[str, str],
     params: dict[str, str],
+    wanted_params: tuple[str, ...],
     eval_set: str | None,
     note: str | None,
     nested: bool,
@@ -122,6 +139,7 @@ def _command(
         name=name,
         tags=tags,
         params=params,
+        wanted_params=wanted_params,
         note=note,
         nested=nested,
         parent=parent,

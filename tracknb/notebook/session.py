@@ -7,6 +7,7 @@ warns once per kernel and steps aside.
 from __future__ import annotations
 
 import asyncio
+import difflib
 import hashlib
 import os
 import traceback
@@ -14,17 +15,21 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tracknb import active
-from tracknb.capture import environment, git, secrets, source
+from tracknb import active, names
+from tracknb.capture import environment, git, literals, secrets, source
+from tracknb.capture.executions import Execution, hidden_state, slice_of
+from tracknb.capture.recorder import Recorder
 from tracknb.entities import (
     CELL_GROUP_TAG,
     CELL_ID_TAG,
     CELL_TAG,
     EXECUTION_COUNT_TAG,
+    HIDDEN_STATE_TAG,
     PLATFORM_TAG,
     PYTHON_TAG,
     SOURCE_NAME_TAG,
     SOURCE_TYPE_TAG,
+    CellExecution,
     RunStatus,
 )
 from tracknb.errors import TracknbError
@@ -46,6 +51,15 @@ class Session:
         self._is_silent_run = False
         self._panel: LivePanel | None = None
         self._warned = False
+        # The innermost cell that runs, as it was typed, and what of its params only its end can tell.
+        self._source = ""
+        self._pending: tuple[str, ...] = ()
+        self._never_seen: set[str] = set()
+        self._injected: dict[str, Any] = {}
+        self._kernel = names.new_id()
+        self._recorder = Recorder(shell.user_ns, shell.user_ns_hidden)
+        # How many executions each store knows already.
+        self._kept: dict[str, int] = {}
 
     def register(self) -> None:
         """Hang the hooks and magics into the shell."""
@@ -58,6 +72,11 @@ class Session:
         manager.register_function(magics.track_run_help, "cell", "track_run")
         manager.register_function(self.open_run, "line", magics.OPENER_MAGIC)
         line.listen(self.shell)
+        # papermill puts its parameters on top, so that they were run before this.
+        history = self.shell.history_manager
+        for earlier in history.input_hist_raw if history is not None else ():
+            self._note_injected(earlier)
+        self._guarded(self._record_earlier)
 
     def unregister(self) -> None:
         """Take every hook and magic back."""
@@ -74,6 +93,7 @@ class Session:
         for kind, name in (("line", "track"), ("cell", "track_run"), ("line", magics.OPENER_MAGIC)):
             self.shell.magics_manager.magics[kind].pop(name, None)
         line.stop_listening(self.shell)
+        active.state.injected = active.CodeParams
 
     # -- the life of a cell -----------------------------------------------------------
 
@@ -81,11 +101,15 @@ class Session:
         """Note that a cell begins."""
         # A cell that runs another one, by %run or run_cell, is still the cell.
         self._depth += 1
+        self._source = str(info.raw_cell)
+        self._note_injected(self._source)
         if self._depth > 1:
             return
         self._panel = None
         self._is_silent_run = False
-        self._guarded(lambda: active.begin_cell(lambda: self._tags_of(info), on_run=self._show_panel))
+        self._pending = ()
+        self._guarded(lambda: active.begin_cell(lambda: self._tags_of(info), self._show_panel, self._folder))
+        self._guarded(lambda: self._record_begin(info))
 
     def post_execute(self) -> None:
         """End a run that a silent execution opened: it has no other event."""
@@ -102,12 +126,17 @@ class Session:
         # IPython says that an empty cell ended, but never that it began.
         if result is not None and result.info is not None and not (result.info.raw_cell or "").strip():
             return
+        self._source = ""
         # The cell that loads the extension ends here without having begun.
         self._depth -= 1
+        status, error, text = _outcome(result)
         if self._depth != 0:
+            if self._depth < 0:
+                self._guarded(lambda: self._recorder.end(status, names.now_ms()))
             self._depth = max(0, self._depth)
             return
-        status, error, text = _outcome(result)
+        self._guarded(lambda: self._log_pending(is_finished=status == RunStatus.FINISHED))
+        self._guarded(lambda: self._record_end(status))
         self._guarded(lambda: active.end_cell(status, error, text))
         panel, self._panel = self._panel, None
         if panel is not None:
@@ -138,7 +167,56 @@ class Session:
             system_metrics=options.system_metrics or None,
             plateau=options.plateau,
             overtime_ms=options.overtime_ms,
+            code_params=self._code_params(options.wanted_params),
         )
+
+    # -- params without a call ----------------------------------------------------------
+
+    def _code_params(self, wanted: tuple[str, ...]) -> active.CodeParams:
+        found = active.CodeParams()
+
+        def read() -> None:
+            nonlocal found
+            found, self._pending = parameters.of_cell(self._source, wanted, self.shell.user_ns)
+
+        if wanted:
+            from tracknb.notebook import parameters
+
+            self._guarded(read)
+        return found
+
+    def _log_pending(self, *, is_finished: bool) -> None:
+        """Log the params that the cell has made by its end; a name that is nowhere is told once."""
+        pending, self._pending = self._pending, ()
+        if not pending:
+            return
+        from tracknb.notebook import parameters
+
+        found, missing = parameters.at_end(pending, self.shell.user_ns)
+        active.log_code_params(found)
+        for name in missing if is_finished else ():
+            if name not in self._never_seen:
+                self._never_seen.add(name)
+                near = difflib.get_close_matches(name, [key for key in self.shell.user_ns if key[0] != "_"], n=1)
+                hint = f" Did you mean '{near[0]}'?" if near else ""
+                warnings.warn(
+                    f"--params names '{name}', and no variable was called so when the cell ended.{hint}",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+
+    def _note_injected(self, source: str) -> None:
+        """Remember the parameters that papermill wrote into a cell, for the runs that come."""
+        found = literals.injected(source)
+        if not found:
+            return
+        self._injected |= found
+        active.state.injected = self._injected_params
+
+    def _injected_params(self) -> active.CodeParams:
+        from tracknb.notebook import parameters
+
+        return parameters.injected(self._injected, self.shell.user_ns)
 
     def _show_panel(self) -> None:
         """Begin the panel; called when the cell gets its first run."""
@@ -152,7 +230,7 @@ class Session:
     def _tags_of(self, info: ExecutionInfo) -> Mapping[str, str]:
         notebook = source.notebook_path(self.shell.user_ns)
         cell_id = getattr(info, "cell_id", None)
-        text = secrets.mask(str(info.raw_cell))
+        text = secrets.mask(str(info.raw_cell), "the source of a cell")
         # Without an id, as in a console or under nbclient, the whole text stands for it: two
         # cells that begin alike must not pass for attempts of one.
         place = cell_id or text
@@ -168,7 +246,61 @@ class Session:
         }
         if cell_id:
             tags[CELL_ID_TAG] = str(cell_id)
-        return tags | active.git_tags(git.facts(os.path.dirname(notebook) or os.getcwd()))
+        return tags | active.git_tags(git.facts(self._folder()))
+
+    def _folder(self) -> str:
+        """Return where the notebook lies; the working directory where no front end tells."""
+        return os.path.dirname(source.notebook_path(self.shell.user_ns)) or os.getcwd()
+
+    # -- which cells a run depends on --------------------------------------------------------
+
+    def _record_earlier(self) -> None:
+        """Take in the cells that ran before the extension was loaded, and the one that loads it."""
+        history = self.shell.history_manager
+        inputs = list(history.input_hist_raw[1:]) if history is not None else []
+        for number, raw in enumerate(inputs, 1):
+            code = str(self.shell.transform_cell(raw))  # type: ignore[no-untyped-call]
+            if number < len(inputs):
+                self._recorder.adopt(raw, code, execution_count=number)
+            else:
+                self._recorder.begin(raw, code, cell_id="", execution_count=number, start_time=names.now_ms())
+
+    def _record_begin(self, info: ExecutionInfo) -> None:
+        raw = str(info.raw_cell or "")
+        self._recorder.begin(
+            raw,
+            str(getattr(info, "transformed_cell", None) or raw),
+            cell_id=str(getattr(info, "cell_id", None) or ""),
+            execution_count=self._next_count(info),
+            start_time=names.now_ms(),
+        )
+
+    def _next_count(self, info: ExecutionInfo) -> int:
+        """Return the number in the brackets of a cell that begins: its input is not kept yet."""
+        history = self.shell.history_manager
+        return len(history.input_hist_raw) if info.store_history and history is not None else 0
+
+    def _record_end(self, status: str) -> None:
+        """Find out what the cell did; where it touched runs, their store gets to know which cells they depend on."""
+        execution = self._recorder.end(status, names.now_ms())
+        touched = active.cell_runs_reader()()
+        if execution is None or not touched:
+            return
+        client = active.client()
+        needed, unmade = slice_of(self._recorder.executions, execution)
+        reasons = hidden_state(self._recorder.executions, needed, unmade)
+        roles = {item.execution.number: item.names for item in needed}
+        known = self._kept.get(client.address, 0)
+        cells = [
+            _as_stored(item, "tracked" if item is execution else "needed" if item.number in roles else "before", roles)
+            for item in self._recorder.executions
+            if item.number > known or item.number in roles or item is execution
+        ]
+        client.record_cells(touched, self._kernel, source.notebook_path(self.shell.user_ns), cells)
+        self._kept[client.address] = execution.number
+        if reasons:
+            for run_id in touched:
+                client.set_tags(run_id, {HIDDEN_STATE_TAG: "; ".join(reasons)[:MAX_TAG_VALUE]})
 
     def _execution_count(self, info: ExecutionInfo) -> int:
         """Return the number in the brackets of the cell that runs."""
@@ -189,6 +321,22 @@ class Session:
                 warnings.warn(f"tracknb could not track this cell: {told}", RuntimeWarning, stacklevel=2)
 
 
+def _as_stored(execution: Execution, role: str, needed: Mapping[int, tuple[str, ...]]) -> CellExecution:
+    """Return an execution as a store keeps it."""
+    return CellExecution(
+        number=execution.number,
+        # Said when the run began, at a line of the cell; here would be none.
+        source=_shortened(secrets.mask(execution.source, None)),
+        cell_id=execution.cell_id[:250],
+        execution_count=execution.execution_count,
+        start_time=execution.start_time,
+        end_time=execution.end_time,
+        status=execution.status,
+        role=role,
+        names=needed.get(execution.number, ()),
+    )
+
+
 def _outcome(result: ExecutionResult | None) -> tuple[str, str | None, str | None]:
     """Return how a cell ended: status, the error's line and its traceback."""
     if result is None:
@@ -200,7 +348,7 @@ def _outcome(result: ExecutionResult | None) -> tuple[str, str | None, str | Non
     is_killed = isinstance(error, KeyboardInterrupt | asyncio.CancelledError)
     status = RunStatus.KILLED if is_killed else RunStatus.FAILED
     line = "".join(traceback.format_exception_only(error)).strip()
-    return status, secrets.mask(line), secrets.mask("".join(traceback.format_exception(error)))
+    return status, line, "".join(traceback.format_exception(error))
 
 
 def _shortened(text: str) -> str:

@@ -11,8 +11,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from tracknb.config import StoreLocation, is_url
+
+# What is longer is no folder, and looking for each of its parts would take minutes.
+_LONGEST_PATH: Final = 4_096
 
 
 class Places:
@@ -68,9 +72,9 @@ class Places:
         return f"./{beside.as_posix()}" if beside.parts[0] == self._default else experiment
 
     def _found(self, kept: str, folder: str, default: str) -> str:
-        path = Path(kept)
-        if os.path.exists(path):
+        if len(kept) > _LONGEST_PATH or os.path.exists(kept):
             return kept
+        path = Path(kept)
         # The longest common end first: it is the surest.
         for names in (path.parts[start:] for start in range(1, len(path.parts))):
             beside = Path(folder, *names)

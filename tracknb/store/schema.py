@@ -19,7 +19,7 @@ from sqlalchemy.dialects import mysql
 
 # "tnb1" in ASCII: the mark by which we know our own file.
 APPLICATION_ID: Final = 0x746E6231
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 metadata = sa.MetaData()
 
@@ -59,7 +59,7 @@ def from_mysql(value: float | None) -> float | None:
     return value
 
 
-def _text(length: int | None = None) -> sa.types.TypeEngine[str]:
+def stored_text(length: int | None = None) -> sa.types.TypeEngine[str]:
     """Return a text that every database compares and sorts byte by byte.
 
     SQLite has no use for a length. MySQL's collation is a matter of its server's kind;
@@ -89,9 +89,9 @@ experiments = sa.Table(
     "experiments",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("name", _text(500), nullable=False, unique=True),
-    sa.Column("artifact_location", _text(), nullable=False),
-    sa.Column("lifecycle_stage", _text(32), nullable=False),
+    sa.Column("name", stored_text(500), nullable=False, unique=True),
+    sa.Column("artifact_location", stored_text(), nullable=False),
+    sa.Column("lifecycle_stage", stored_text(32), nullable=False),
     sa.Column("creation_time", sa.BigInteger, nullable=False),
     sa.Column("last_update_time", sa.BigInteger, nullable=False),
 )
@@ -100,8 +100,8 @@ experiment_tags = sa.Table(
     "experiment_tags",
     metadata,
     sa.Column("experiment", sa.ForeignKey("experiments.id"), primary_key=True),
-    sa.Column("key", _text(250), primary_key=True),
-    sa.Column("value", _text(), nullable=False),
+    sa.Column("key", stored_text(250), primary_key=True),
+    sa.Column("value", stored_text(), nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -111,20 +111,20 @@ runs = sa.Table(
     "runs",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("run_id", _text(64), nullable=False, unique=True),
+    sa.Column("run_id", stored_text(64), nullable=False, unique=True),
     sa.Column("experiment", sa.ForeignKey("experiments.id"), nullable=False),
-    sa.Column("name", _text(500), nullable=False),
-    sa.Column("user_id", _text(500), nullable=False),
-    sa.Column("status", _text(32), nullable=False),
+    sa.Column("name", stored_text(500), nullable=False),
+    sa.Column("user_id", stored_text(500), nullable=False),
+    sa.Column("status", stored_text(32), nullable=False),
     sa.Column("start_time", sa.BigInteger, nullable=False),
     sa.Column("end_time", sa.BigInteger),
-    sa.Column("lifecycle_stage", _text(32), nullable=False),
-    sa.Column("artifact_uri", _text(), nullable=False),
+    sa.Column("lifecycle_stage", stored_text(32), nullable=False),
+    sa.Column("artifact_uri", stored_text(), nullable=False),
     sa.Column("deleted_time", sa.BigInteger),
-    sa.Column("lease_host", _text(255)),
-    sa.Column("lease_boot", _text(255)),
+    sa.Column("lease_host", stored_text(255)),
+    sa.Column("lease_boot", stored_text(255)),
     sa.Column("lease_pid", sa.Integer),
-    sa.Column("lease_process_start", _text(255)),
+    sa.Column("lease_process_start", stored_text(255)),
     sa.Column("heartbeat", sa.BigInteger),
     # A search's default page: newest first within an experiment.
     sa.Index("runs_by_experiment", "experiment", "start_time", "id"),
@@ -138,8 +138,8 @@ params = sa.Table(
     "params",
     metadata,
     sa.Column("run", sa.ForeignKey("runs.id"), primary_key=True),
-    sa.Column("key", _text(250), primary_key=True),
-    sa.Column("value", _text(), nullable=False),
+    sa.Column("key", stored_text(250), primary_key=True),
+    sa.Column("value", stored_text(), nullable=False),
     # A filter such as params.model = 'ridge' starts from here.
     *_value_indexes("params"),
     sqlite_with_rowid=False,
@@ -149,8 +149,8 @@ tags = sa.Table(
     "tags",
     metadata,
     sa.Column("run", sa.ForeignKey("runs.id"), primary_key=True),
-    sa.Column("key", _text(250), primary_key=True),
-    sa.Column("value", _text(), nullable=False),
+    sa.Column("key", stored_text(250), primary_key=True),
+    sa.Column("value", stored_text(), nullable=False),
     # A filter such as tags.stage = 'candidate' starts from here.
     *_value_indexes("tags"),
     sqlite_with_rowid=False,
@@ -162,8 +162,8 @@ param_history = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("run", sa.ForeignKey("runs.id"), nullable=False),
-    sa.Column("key", _text(250), nullable=False),
-    sa.Column("value", _text(), nullable=False),
+    sa.Column("key", stored_text(250), nullable=False),
+    sa.Column("value", stored_text(), nullable=False),
     sa.Column("replaced_time", sa.BigInteger, nullable=False),
     sa.Index("param_history_by_run", "run", "key"),
 )
@@ -174,12 +174,12 @@ datasets = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("experiment", sa.ForeignKey("experiments.id"), nullable=False),
-    sa.Column("name", _text(500), nullable=False),
-    sa.Column("digest", _text(64), nullable=False),
-    sa.Column("source_type", _text(64), nullable=False),
-    sa.Column("source", _text(), nullable=False),
-    sa.Column("schema", _text()),
-    sa.Column("profile", _text()),
+    sa.Column("name", stored_text(500), nullable=False),
+    sa.Column("digest", stored_text(64), nullable=False),
+    sa.Column("source_type", stored_text(64), nullable=False),
+    sa.Column("source", stored_text(), nullable=False),
+    sa.Column("schema", stored_text()),
+    sa.Column("profile", stored_text()),
     sa.UniqueConstraint("experiment", "name", "digest", name="datasets_once"),
     # A filter such as datasets.name = 'taxi' starts from here.
     sa.Index("datasets_by_name", "name"),
@@ -200,8 +200,8 @@ input_tags = sa.Table(
     "input_tags",
     metadata,
     sa.Column("input", sa.ForeignKey("inputs.id"), primary_key=True),
-    sa.Column("key", _text(255), primary_key=True),
-    sa.Column("value", _text(), nullable=False),
+    sa.Column("key", stored_text(255), primary_key=True),
+    sa.Column("value", stored_text(), nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -210,7 +210,7 @@ metric_keys = sa.Table(
     "metric_keys",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("name", _text(250), nullable=False, unique=True),
+    sa.Column("name", stored_text(250), nullable=False, unique=True),
 )
 
 # Clustered by run, key and step: a curve is one contiguous read. ``point`` tells points of
@@ -279,8 +279,45 @@ writers = sa.Table(
     "writers",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("uuid", _text(64), nullable=False, unique=True),
+    sa.Column("uuid", stored_text(64), nullable=False, unique=True),
     sa.Column("committed", sa.BigInteger, nullable=False),
+)
+
+# What ran in a kernel: the code of cells once each, each execution of one, and which of them a
+# run was made by (``tracked``) or depends on (``needed``, with the names for which it does, one a line).
+sources = sa.Table(
+    "sources",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("digest", stored_text(64), nullable=False, unique=True),
+    sa.Column("text", stored_text(), nullable=False),
+)
+
+executions = sa.Table(
+    "executions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("kernel", stored_text(64), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("source", sa.ForeignKey("sources.id"), nullable=False),
+    sa.Column("notebook", stored_text(), nullable=False),
+    sa.Column("cell_id", stored_text(250), nullable=False),
+    sa.Column("execution_count", sa.Integer, nullable=False),
+    sa.Column("start_time", sa.BigInteger, nullable=False),
+    sa.Column("end_time", sa.BigInteger),
+    sa.Column("status", stored_text(32), nullable=False),
+    sa.UniqueConstraint("kernel", "number", name="executions_once"),
+)
+
+run_executions = sa.Table(
+    "run_executions",
+    metadata,
+    sa.Column("run", sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("execution", sa.ForeignKey("executions.id"), primary_key=True),
+    sa.Column("role", stored_text(32), nullable=False),
+    sa.Column("names", stored_text(), nullable=False),
+    sa.Index("run_executions_by_execution", "execution"),
+    sqlite_with_rowid=False,
 )
 
 VIEWS: Final = (
@@ -296,6 +333,14 @@ VIEWS: Final = (
     SELECT r.run_id, d.name, d.digest, t.value AS context
     FROM inputs AS i JOIN runs AS r ON r.id = i.run JOIN datasets AS d ON d.id = i.dataset
     LEFT JOIN input_tags AS t ON t.input = i.id AND t."key" = 'mlflow.data.context'""",
+    """CREATE VIEW run_cells AS
+    SELECT DISTINCT r.run_id, e.number, e.execution_count, e.cell_id, e.start_time, e.end_time, e.status,
+        coalesce(x.role, 'before') AS role, coalesce(x.names, '') AS names, s.text AS source
+    FROM run_executions AS t JOIN runs AS r ON r.id = t.run JOIN executions AS own ON own.id = t.execution
+    JOIN executions AS e ON e.kernel = own.kernel AND e.number <= own.number
+    JOIN sources AS s ON s.id = e.source
+    LEFT JOIN run_executions AS x ON x.run = t.run AND x.execution = e.id
+    WHERE t.role = 'tracked'""",
 )
 
 # A server has no place for SQLite's application_id and user_version; this is its own.

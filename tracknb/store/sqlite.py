@@ -33,6 +33,12 @@ T = TypeVar("T")
 _POLL_SECONDS: Final = 0.005
 _SECOND_LOOK_SECONDS: Final = 0.2
 _SMALLEST_PAGE: Final = 512
+# The file without its WAL. Promising that nobody writes keeps SQLite from making files beside a stranger's.
+_ALONE: Final = "mode=ro&immutable=1"
+_DISGUISED: Final = (
+    "SELECT count(*) FROM sqlite_master WHERE type = 'view' AND lower(name) IN "
+    f"({', '.join('?' * len(schema.metadata.tables))})"
+)
 
 
 class SqliteEngine(engine.Engine):
@@ -333,24 +339,26 @@ class SqliteEngine(engine.Engine):
         if version > schema.SCHEMA_VERSION:
             raise errors.StoreTooNew.at(self.path, version, schema.SCHEMA_VERSION)
 
-    def _seen(self) -> tuple[int, int, int]:
+    def _seen(self, patience: float | None = None) -> tuple[int, int, int]:
         """Return the file's mark, version and whether it has tables, without touching it."""
         try:
-            # Promising that nobody writes keeps SQLite from making files beside a stranger's.
-            seen = self._look("mode=ro&immutable=1")
-            if not self._has_wal():
+            seen = self._look(_ALONE)
+            application_id, _, tables = seen
+            # Tables and mark of a store are written together: with only one of them it is a stranger's.
+            if not self._has_wal() or application_id not in (0, schema.APPLICATION_ID) or tables:
                 return seen
         except sqlite3.DatabaseError:
             if not self._has_wal():
                 raise
         # The newest pages, the mark among them, may still be in the WAL, and the file alone
         # may be half of what they are being copied to.
-        return self._look("mode=ro")
+        return self._look("mode=ro", patience)
 
-    def _look(self, options: str) -> tuple[int, int, int]:
+    def _look(self, options: str, patience: float | None = None) -> tuple[int, int, int]:
         # Through SQLite and never by hand: closing a descriptor of our own would drop the
         # locks that another connection of this process holds.
-        connection = sqlite3.connect(f"file:{quote(str(self.path))}?{options}", uri=True, timeout=config.busy_seconds())
+        seconds = config.busy_seconds() if patience is None else patience
+        connection = sqlite3.connect(f"file:{quote(str(self.path))}?{options}", uri=True, timeout=seconds)
         try:
             connection.execute("PRAGMA trusted_schema=OFF")
             # All from one state of the file.
@@ -358,7 +366,8 @@ class SqliteEngine(engine.Engine):
             application_id, version = (
                 connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
             )
-            if application_id:
+            # A view in a table's place may be endless: whoever made it, it was not tracknb.
+            if application_id and not connection.execute(_DISGUISED, list(schema.metadata.tables)).fetchone()[0]:
                 return application_id, version, 0
             return 0, version, connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         finally:
@@ -416,6 +425,25 @@ class _Pool(sa.Pool):
         """Close what waits; what is in use closes when it comes back to nobody."""
         while self._idle:
             self._idle.pop().close()
+
+
+def stored_version(path: Path) -> int | None:
+    """Return the schema number of a store's file; None for what is no store.
+
+    Nothing is written or made, and nobody is waited for.
+    """
+    store = SqliteEngine(path, "")
+    try:
+        if path.stat().st_size < _SMALLEST_PAGE:
+            return None
+        try:
+            application_id, version, _ = store._seen(patience=0.0)
+        except sqlite3.OperationalError:
+            # Somebody has locked it.
+            application_id, version, _ = store._look(_ALONE)
+    except (OSError, sqlite3.Error):
+        return None
+    return version if application_id == schema.APPLICATION_ID else None
 
 
 def _abandon(inherited: sa.Engine) -> None:

@@ -29,6 +29,7 @@ from tracknb.entities import (
     EVALUATION_DIGEST_TAG,
     EVALUATION_SET_TAGS,
     RUN_NAME_TAG,
+    CellExecution,
     DatasetInput,
     Experiment,
     ExperimentUse,
@@ -57,7 +58,7 @@ from tracknb.errors import (
 )
 from tracknb.search import parse_filter, parse_order
 from tracknb.store import compile as compiler
-from tracknb.store import functions, inputs, intake, lease, schema, spool, upkeep
+from tracknb.store import executions, functions, inputs, intake, lease, schema, spool, upkeep
 from tracknb.store.engine import insert_missing, open_engine, upsert
 from tracknb.store.places import Places
 from tracknb.store.points import Points, from_stored, parts
@@ -605,6 +606,19 @@ class TrackingStore:
 
         self._engine.write(work)
 
+    def record_cells(self, run_ids: Sequence[str], kernel: str, notebook: str, cells: Sequence[CellExecution]) -> None:
+        """Note the executions of a kernel, and what they are to runs."""
+
+        def work(connection: sa.Connection) -> None:
+            numbers = [self._writable(connection, run_id) for run_id in run_ids]
+            executions.insert(connection, numbers, kernel, notebook, cells)
+
+        self._engine.write(work)
+
+    def cells_of(self, run_id: str, *, with_before: bool = False) -> list[CellExecution]:
+        """Return the cells that a run depends on and its own, in the order of their execution."""
+        return self._engine.read(lambda connection: executions.of_run(connection, run_id, with_before=with_before))
+
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Set tags of a run, over older values; ``mlflow.runName`` renames it."""
 
@@ -894,20 +908,23 @@ def _load_runs(connection: sa.Connection, rows: Sequence[Sequence[Any]], places:
     tags: dict[int, dict[str, str]] = {number: {} for number in numbers}
     metrics: dict[int, dict[str, float]] = {number: {} for number in numbers}
     is_mysql = connection.dialect.name == "mysql"
-    # The driver's own rows: SQLAlchemy's cost three times as much, and there are 20 a run.
-    cursor = connection.connection.cursor()
+    # The driver's own rows, one at a time: SQLAlchemy's cost three times as much, a list of all of
+    # them half as much again, and there are 20 a run. Equal keys become one text for all runs.
+    cursor: Any = connection.connection.cursor()
+    known: dict[str, str] = {}
     for part in parts(numbers):
         chosen = ", ".join(map(str, part))
         for table, into in (("params", params), ("tags", tags)):
             cursor.execute(f'SELECT run, "key", value FROM {table} WHERE run IN ({chosen})')
-            for number, key, value in cursor.fetchall():
-                into[number][key] = value
-        cursor.execute(
-            "SELECT m.run, k.name, m.value FROM latest_metrics AS m "
-            f'JOIN metric_keys AS k ON k.id = m."key" WHERE m.run IN ({chosen})'
-        )
-        for number, key, value in cursor.fetchall():
-            metrics[number][key] = from_stored(schema.from_mysql(value) if is_mysql else value)
+            for number, key, value in cursor:
+                into[number][known.setdefault(key, key)] = value
+        of_part = f"FROM latest_metrics WHERE run IN ({chosen})"
+        cursor.execute(f'SELECT id, name FROM metric_keys WHERE id IN (SELECT "key" {of_part})')
+        keys = dict(cursor.fetchall())
+        cursor.execute(f'SELECT run, "key", value {of_part}')
+        for number, key, value in cursor:
+            is_plain = value is not None and not is_mysql
+            metrics[number][keys[key]] = value if is_plain else from_stored(schema.from_mysql(value))
     cursor.close()
     used = inputs.of_runs(connection, numbers)
     resolved = places.of_runs()

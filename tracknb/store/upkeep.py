@@ -13,7 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from tracknb.entities import LifecycleStage, RunStatus
-from tracknb.store import schema
+from tracknb.store import executions, schema
 from tracknb.store.points import parts, thinned_history
 
 # Measured with SQLite: what a point takes in its table, and a row of a metric's summary with its index.
@@ -106,6 +106,7 @@ def remove_run(connection: sa.Connection, run_id: str) -> None:
     number = connection.execute(sa.select(schema.runs.c.id).where(schema.runs.c.run_id == run_id)).scalar()
     if number is None:
         return
+    kernels = executions.kernels_of(connection, number)
     used = sa.select(schema.inputs.c.id).where(schema.inputs.c.run == number)
     connection.execute(sa.delete(schema.input_tags).where(schema.input_tags.c.input.in_(used)))
     for table in (
@@ -114,11 +115,14 @@ def remove_run(connection: sa.Connection, run_id: str) -> None:
         schema.latest_metrics,
         schema.params,
         schema.param_history,
+        schema.run_executions,
         schema.tags,
         schema.inputs,
+        schema.run_executions,
     ):
         connection.execute(sa.delete(table).where(table.c.run == number))
     connection.execute(sa.delete(schema.runs).where(schema.runs.c.id == number))
+    executions.remove_unused(connection, kernels)
 
 
 def remove_empty_experiments(connection: sa.Connection, before_ms: int) -> list[str]:

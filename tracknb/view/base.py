@@ -297,4 +297,7 @@ def sendable(text: str) -> str:
     Half of a surrogate pair cannot travel. What turns the direction of all that follows would
     show a name as another one.
     """
+    # Nearly all text is plain, and a table asks this of a hundred thousand.
+    if text.isascii():
+        return text
     return text.encode("utf-8", "replace").decode().translate(_TURNS)

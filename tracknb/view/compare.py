@@ -15,14 +15,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
+from tracknb.capture.lockfile import Lock
 from tracknb.entities import (
+    ACCELERATOR_TAG,
     ATTEMPT_TAG,
     CELL_TAG,
     ERROR_TAG,
     EVALUATION_DIGEST_TAG,
     GIT_BRANCH_TAG,
+    GIT_CHANGES_TAG,
     GIT_COMMIT_TAG,
     GIT_DIRTY_TAG,
+    GIT_UNTRACKED_TAG,
     NOTE_TAG,
     PARENT_TAG,
     PLATFORM_TAG,
@@ -67,6 +71,9 @@ _NAME_LETTERS: Final = 60
 # More runs than this have a row each and not a column: side by side they would not fit.
 _SIDE_BY_SIDE: Final = 8
 _COLUMNS_OF_MANY: Final = 12
+# Packages that have a row each, and how many a cell names that other runs lack.
+_PACKAGES: Final = 100
+_LISTED_PACKAGES: Final = 8
 _DIFFERS: Final = "≠"
 _DIFF_LINES: Final = 80
 _DIFF_LETTERS: Final = 16_000
@@ -149,6 +156,8 @@ class Comparison(RunsView):
     goals: Goals
     # By run id and metric; they may be thinned.
     curves: Mapping[str, Mapping[str, LiveSeries]]
+    # By run id; of a run without one nothing is known.
+    environments: Mapping[str, Lock]
     differences_only = False
     curves_left_out = 0
 
@@ -163,6 +172,7 @@ class Comparison(RunsView):
         now_ms: int,
         differences_only: bool = False,
         curves_left_out: int = 0,
+        environments: Mapping[str, Lock] | None = None,
     ) -> Self:
         """Return the comparison of runs with the first of them.
 
@@ -182,12 +192,15 @@ class Comparison(RunsView):
             Whether what all runs share is hidden at first.
         curves_left_out
             How many metrics have curves that are not given.
+        environments
+            What the runs imported, by run id.
         """
         title = ", ".join(dict.fromkeys(experiments.get(run.info.experiment_id, "") for run in runs))
         view = cls(
             runs, experiments=experiments, title=title, query="", total=len(runs), matched=len(runs), now_ms=now_ms
         )
         view.curves = curves
+        view.environments = environments or {}
         view.goals = goals
         view.differences_only = differences_only
         view.curves_left_out = curves_left_out
@@ -299,11 +312,54 @@ class Comparison(RunsView):
             _row("note", "note", self._tagged(NOTE_TAG)),
             _row("environment", "python", self._tagged(PYTHON_TAG), steady=False),
             _row("environment", "platform", self._tagged(PLATFORM_TAG), steady=False),
+            _row("environment", "accelerator", self._tagged(ACCELERATOR_TAG), steady=False),
+            *self._variable_rows(),
             _row("environment", "git commit", self._tagged(GIT_COMMIT_TAG), steady=False),
             _row("environment", "git branch", self._tagged(GIT_BRANCH_TAG), steady=False),
             _row("environment", "uncommitted changes", self._tagged(GIT_DIRTY_TAG), steady=False),
+            _row("environment", "changed files", self._tagged(GIT_CHANGES_TAG), steady=False),
+            _row("environment", "imported, not in git", self._untracked(), steady=False),
+            *self._package_rows(),
             _row("code", "cell", self._code_words()),
         ]
+
+    def _locks(self) -> list[Lock | None]:
+        return [self.environments.get(run.info.run_id) for run in self.runs]
+
+    def _package_rows(self) -> list[Row]:
+        """Return the packages that differ: a row for each that all runs imported, and one for those that some did."""
+        locks = self._locks()
+        known = [lock.versions for lock in locks if lock is not None]
+        everywhere = set.intersection(*(set(versions) for versions in known)) if known else set()
+        changed = [name for name in sorted(everywhere) if len({versions[name] for versions in known}) > 1]
+        rows = [
+            _row("packages", name, [None if lock is None else lock.versions[name] for lock in locks], steady=False)
+            for name in changed[:_PACKAGES]
+        ]
+        if len(changed) > _PACKAGES:
+            more = f"and {len(changed) - _PACKAGES:,} more differ"
+            rows.append(_row("packages", "more", [None if lock is None else more for lock in locks], steady=False))
+        others = [[] if lock is None else sorted(set(lock.versions) - everywhere) for lock in locks]
+        only = [_listed(names, _LISTED_PACKAGES) or None for names in others]
+        # A later cell has mostly imported more, which is no reason for anything.
+        return [*rows, _row("packages", "only in some", only, steady=False, matters=False)]
+
+    def _variable_rows(self) -> list[Row]:
+        locks = self._locks()
+        held = [lock.variables for lock in locks if lock is not None]
+        differing = [name for name in fmt.sorted_keys(held) if len({variables.get(name) for variables in held}) > 1]
+        return [
+            _row(
+                "environment",
+                name,
+                [None if lock is None else lock.variables.get(name, "not set") for lock in locks],
+                steady=False,
+            )
+            for name in differing
+        ]
+
+    def _untracked(self) -> list[str | None]:
+        return [text and ", ".join(text.split("\n")) for text in self._tagged(GIT_UNTRACKED_TAG)]
 
     def _tagged(self, tag: str) -> list[str | None]:
         return [run.data.tags.get(tag) or None for run in self.runs]
@@ -593,6 +649,6 @@ def _logged(name: str) -> bool:
     return name.startswith("params.") or (name.startswith("metrics.") and SYSTEM_METRICS not in name)
 
 
-def _listed(labels: Sequence[str]) -> str:
-    shown = ", ".join(fmt.clipped(label, _NAME_LETTERS) for label in labels[:_LISTED])
-    return shown + (f" and {len(labels) - _LISTED} more" if len(labels) > _LISTED else "")
+def _listed(labels: Sequence[str], most: int = _LISTED) -> str:
+    shown = ", ".join(fmt.clipped(label, _NAME_LETTERS) for label in labels[:most])
+    return shown + (f" and {len(labels) - most} more" if len(labels) > most else "")

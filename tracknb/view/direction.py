@@ -7,6 +7,7 @@ and whose name tells nothing, has no direction, and no value of it is marked as 
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -72,6 +73,8 @@ class Goals:
         return {"directions": known, "units": units, "primary": self.primary}
 
 
+# A list of runs asks for the same thousands of names again and again.
+@functools.lru_cache(maxsize=50_000)
 def guess(metric: str) -> Direction | None:
     """Return which way a metric is better, as far as its name tells.
 

@@ -7,22 +7,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from tracknb.capture import lockfile
+from tracknb.capture.git import DIFF_NAME, UNTRACKED_FOLDER
 from tracknb.entities import (
+    ACCELERATOR_TAG,
     CELL_ID_TAG,
     CELL_TAG,
     END_REASON_TAG,
     ERROR_TAG,
     EXECUTION_COUNT_TAG,
     GIT_BRANCH_TAG,
+    GIT_CHANGES_TAG,
     GIT_COMMIT_TAG,
+    GIT_DIFF_TAG,
     GIT_DIRTY_TAG,
     GIT_REMOTE_TAG,
+    GIT_UNTRACKED_TAG,
+    HIDDEN_STATE_TAG,
+    LOCK_TAG,
     NOTE_TAG,
+    PACKAGES_TAG,
     PLATFORM_TAG,
     PYTHON_TAG,
     SOURCE_NAME_TAG,
     SOURCE_TYPE_TAG,
     TRACEBACK_TAG,
+    CellExecution,
     DatasetInput,
     Run,
     alerts_of,
@@ -63,8 +73,9 @@ _LEAST_PER_CURVE: Final = 16
 _PICTURES: Final = 12
 _CODE_LINES: Final = 40
 _FILES: Final = 20
+_NAMES: Final = 8
 # Shown in places of their own.
-_SHOWN_ELSEWHERE: Final = (CELL_TAG, TRACEBACK_TAG, NOTE_TAG)
+_SHOWN_ELSEWHERE: Final = (CELL_TAG, TRACEBACK_TAG, NOTE_TAG, LOCK_TAG, GIT_DIFF_TAG, GIT_UNTRACKED_TAG)
 # How many letters of a text, of a code and how many rows of a table the HTML may hold.
 _BOUNDS: Final = ((200, 8_000, 50), (60, 4_000, 50), (60, 2_000, 20), (30, 500, 8), (20, 200, 3))
 
@@ -109,6 +120,8 @@ class PageFacts:
     children: Sequence[Relative] = field(default_factory=tuple)
     has_more_children: bool = False
     home: str = ""
+    # The cells that the run depends on, its own not among them.
+    cells: Sequence[CellExecution] = field(default_factory=tuple)
 
 
 class RunPage(View):
@@ -168,8 +181,7 @@ class RunPage(View):
         if self.run.inputs.dataset_inputs:
             lines += ["", fmt.columns(_DATA_HEAD, self._data_rows(times=times), right=[False] * len(_DATA_HEAD))]
         files = self._facts.files
-        if files.entries:
-            rows = _file_rows(files.entries)
+        if rows := _file_rows([item for item in files.entries or () if times or not _is_captured(item.path)]):
             more = "" if len(rows) <= _FILES and not files.is_cut else "\nand more"
             lines += ["", fmt.columns(["file", "size"], rows[:_FILES], right=[False, True]) + more]
         if code := self._tags.get(CELL_TAG):
@@ -186,7 +198,8 @@ class RunPage(View):
         info, tags, facts = self.run.info, self._tags, self._facts
         children = ", ".join(child.name for child in facts.children[:20]) + (" ..." if facts.has_more_children else "")
         git = " ".join(filter(None, (tags.get(GIT_BRANCH_TAG), tags.get(GIT_COMMIT_TAG, "")[:12])))
-        changed = "with changes that are not committed" if tags.get(GIT_DIRTY_TAG) == "true" else ""
+        how = f" ({tags[GIT_CHANGES_TAG]})" if tags.get(GIT_CHANGES_TAG) else ""
+        changed = f"with changes that are not committed{how}" if tags.get(GIT_DIRTY_TAG) == "true" or how else ""
         local = [
             ("run id", info.run_id),
             ("submitted by", info.user_id),
@@ -195,8 +208,9 @@ class RunPage(View):
             ("duration", fmt.duration((info.end_time or self._now_ms) - info.start_time)),
         ]
         environment = [
-            ("environment", ", ".join(filter(None, (self._python(), tags.get(PLATFORM_TAG))))),
+            ("environment", self._environment()),
             ("git", ", ".join(filter(None, (git, tags.get(GIT_REMOTE_TAG), changed)))),
+            ("imported, not in git", ", ".join(self._untracked())),
             ("files at", self._private(facts.files.location)),
         ]
         error = self._private(tags.get(ERROR_TAG) or tags.get(END_REASON_TAG, ""))
@@ -210,12 +224,21 @@ class RunPage(View):
             ("parent", facts.parent.name if facts.parent is not None else ""),
             ("children", children),
             ("source", self._source()),
+            ("hidden state", tags.get(HIDDEN_STATE_TAG, "")),
             *(environment if times else ()),
         ]
 
     def _python(self) -> str:
         version = self._tags.get(PYTHON_TAG, "")
         return f"Python {version}" if version else ""
+
+    def _environment(self) -> str:
+        tags, count = self._tags, self._tags.get(PACKAGES_TAG)
+        packages = f"{count} packages" if count else ""
+        return ", ".join(filter(None, (self._python(), tags.get(PLATFORM_TAG), tags.get(ACCELERATOR_TAG), packages)))
+
+    def _untracked(self) -> list[str]:
+        return list(filter(None, self._tags.get(GIT_UNTRACKED_TAG, "").split("\n")))
 
     def _source(self) -> str:
         name, count = self._tags.get(SOURCE_NAME_TAG, ""), self._tags.get(EXECUTION_COUNT_TAG)
@@ -356,12 +379,19 @@ class RunPage(View):
                     "cell": short(tags.get(CELL_ID_TAG, "")),
                     "count": short(tags.get(EXECUTION_COUNT_TAG, "")),
                 },
-                "env": {"python": short(tags.get(PYTHON_TAG, "")), "platform": short(tags.get(PLATFORM_TAG, ""))},
+                "env": {
+                    "python": short(tags.get(PYTHON_TAG, "")),
+                    "platform": short(tags.get(PLATFORM_TAG, "")),
+                    "accelerator": short(tags.get(ACCELERATOR_TAG, "")),
+                    "packages": short(tags.get(PACKAGES_TAG, "")),
+                },
                 "git": {
                     "commit": short(tags.get(GIT_COMMIT_TAG, "")),
                     "branch": short(tags.get(GIT_BRANCH_TAG, "")),
                     "remote": short(tags.get(GIT_REMOTE_TAG, "")),
                     "dirty": tags.get(GIT_DIRTY_TAG) == "true",
+                    "changes": short(tags.get(GIT_CHANGES_TAG, "")),
+                    "untracked": [short(name) for name in self._untracked()[:keys]],
                 },
                 "error": short(tags.get(ERROR_TAG) or tags.get(END_REASON_TAG, "")),
                 "traceback": short(tags.get(TRACEBACK_TAG, "")),
@@ -372,6 +402,15 @@ class RunPage(View):
                 "params": pairs(self.run.data.params),
                 "series": [{**series_facts(item), **thinned_points(item, limit)} for _, item in self._series()[:keys]],
                 "code": shortened(tags.get(CELL_TAG, ""), None if letters is None else 4 * letters),
+                "hiddenState": short(tags.get(HIDDEN_STATE_TAG, "")),
+                "cells": [
+                    {
+                        "count": cell.execution_count,
+                        "names": [sendable(name) for name in cell.names[:_NAMES]],
+                        "source": short(cell.source),
+                    }
+                    for cell in facts.cells[: keys if keys is None else 2 * keys]
+                ],
                 "inputs": [
                     {
                         "name": sendable(item.dataset.name),
@@ -417,6 +456,12 @@ def _source_of(item: DatasetInput) -> str:
         return item.dataset.source
     found = fields.get("uri", fields.get("url"))
     return item.dataset.source_type if found is None else str(found)
+
+
+def _is_captured(path: str) -> bool:
+    """Tell whether a file is one that tracked cells keep by themselves; it is another on every machine."""
+    own = (lockfile.NAME, DIFF_NAME, UNTRACKED_FOLDER)
+    return path in own or path.startswith(f"{UNTRACKED_FOLDER}/") or any(item.startswith(f"{path}/") for item in own)
 
 
 def _file_rows(entries: Sequence[PageFile]) -> list[list[str]]:

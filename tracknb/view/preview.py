@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import PurePosixPath
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 from tracknb.view.base import sendable
 from tracknb.view.format import clipped
+from tracknb.view.parquet import NoPreview, parquet_head, text_of
 
 ROWS: Final = 100
 COLUMNS: Final = 60
@@ -94,8 +96,8 @@ def _as_text(data: bytes, is_cut: bool) -> str | None:
         return text if text.count("\N{REPLACEMENT CHARACTER}") <= len(text) / 20 else None
 
 
-def _table(head: list[Any], rows: list[list[Any]], total: int | None, note: str = "") -> Preview:
-    def cells(row: list[Any]) -> list[str]:
+def _table(head: Sequence[Any], rows: Sequence[Sequence[Any]], total: int | None, note: str = "") -> Preview:
+    def cells(row: Sequence[Any]) -> list[str]:
         return [_cell(value) for value in row[:COLUMNS]]
 
     return Preview(
@@ -111,10 +113,7 @@ def _table(head: list[Any], rows: list[list[Any]], total: int | None, note: str 
 
 
 def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    text = json.dumps(value, default=str) if isinstance(value, dict | list) else str(value)
-    return sendable(clipped(text, _CELL_LETTERS))
+    return sendable(clipped(text_of(value), _CELL_LETTERS))
 
 
 def _separated(text: str, delimiter: str, is_cut: bool) -> Preview:
@@ -205,15 +204,7 @@ def _parquet(data: bytes, is_cut: bool) -> Preview:
         return nothing('Previews of Parquet need pyarrow: pip install "pyarrow".')
     if is_cut:
         return nothing("The file is too large for a preview: what Parquet holds is told at its end.")
-    import pyarrow.parquet as parquet  # type: ignore[import-not-found,import-untyped,unused-ignore]
-
     try:
-        file = parquet.ParquetFile(io.BytesIO(data))
-        head = [str(name) for name in file.schema_arrow.names]
-        batches = file.iter_batches(batch_size=ROWS, columns=head[:COLUMNS])
-        batch = next(iter(batches), None)
-        rows = [] if batch is None else [list(row.values()) for row in batch.to_pylist()]
-        return _table(head, rows, file.metadata.num_rows)
-    except Exception as problem:
-        # What is wrong with a file of strangers is pyarrow's to tell, in many kinds of errors.
-        return nothing(f"This Parquet file cannot be read: {type(problem).__name__}.")
+        return _table(*parquet_head(data, rows=ROWS, columns=COLUMNS))
+    except NoPreview as problem:
+        return nothing(str(problem))

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tracknb.view.base import View, safe
 
+_PAGE: Final = "one page that works in any browser, without tracknb and offline"
+
 
 class Saved(View):
-    """Where a page was saved, and what it weighs."""
+    """Where a page or another file was saved, and what it weighs."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, what: str = "one page that works in any browser, without tracknb and offline"
+    ) -> None:
         super().__init__()
         self.path = path
+        self._what = what
         self._bytes = path.stat().st_size
 
     def __fspath__(self) -> str:
@@ -24,7 +29,7 @@ class Saved(View):
     def text(self, *, times: bool = False) -> str:
         """Return the sentence."""
         size = f"{self._bytes / 1e6:.1f} MB" if self._bytes >= 1e6 else f"{max(1, round(self._bytes / 1e3))} KB"
-        return f"Saved {self.path.name} ({size}): one page that works in any browser, without tracknb and offline."
+        return f"Saved {self.path.name} ({size}): {self._what}."
 
     def html(self) -> str:
         """Return the sentence."""

@@ -7,10 +7,13 @@ and reach no address, so nothing that is stored can become code or a request.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +22,9 @@ from tracknb.files import replace_whole
 
 # What the data of such a page may weigh: a mail still takes it, a browser reads it at once.
 PAYLOAD_LIMIT: Final = 5_000_000
-SCRIPT: Final = Path(__file__).parent / "static" / "standalone.js"
+# JupyterLab's extension draws with the same script, and it lies where JupyterLab wants its files.
+_IN_CHECKOUT: Final = Path(__file__).parents[1] / "labextension" / "static" / "views.js"
+_AS_INSTALLED: Final = "share/jupyter/labextensions/tracknb/static/views.js"
 # What ends a script element or a line of one, inside a JSON text.
 _IN_SCRIPT: Final = str.maketrans({letter: f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"})
 _STYLE: Final = """
@@ -75,12 +80,24 @@ def write(path: str | os.PathLike[str], content: bytes) -> Path:
     return target
 
 
+def script_path() -> Path:
+    """Return where the script of saved pages lies: in a checkout, else where the installer says that it put it."""
+    if _IN_CHECKOUT.is_file():
+        return _IN_CHECKOUT
+    with contextlib.suppress(PackageNotFoundError):
+        for file in files("tracknb") or ():
+            if file.as_posix().endswith(_AS_INSTALLED):
+                return Path(str(file.locate()))
+    return Path(sys.prefix, _AS_INSTALLED)
+
+
 def _script() -> str:
+    place = script_path()
     try:
-        script = SCRIPT.read_text(encoding="utf-8")
+        script = place.read_text(encoding="utf-8")
     except OSError as error:
         raise TracknbError(
-            f"The script of saved pages is missing from this installation ({SCRIPT}). Install tracknb again."
+            f"The script of saved pages is missing from this installation ({place}). Install tracknb again."
         ) from error
     # What would end the element early cannot stand in it; the build writes neither.
     if "</script" in script.lower() or "<!--" in script:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -10,7 +11,8 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, Self
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from tracknb.entities import (
     ARCHIVED_TAG,
@@ -24,6 +26,7 @@ from tracknb.entities import (
     attempt_of,
     evaluation_sets,
     is_marked,
+    is_own_tag,
     pin_tag,
     star_tag,
 )
@@ -49,6 +52,8 @@ from tracknb.view.direction import Goals
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Value = TypeVar("Value")
 
 _SAMPLE: Final = 100
 # Runs that are each other's parents would have no end.
@@ -207,8 +212,6 @@ class RunsView(View):
             "note": " ".join(filter(None, [self.warning_text(), *notes])),
             "warning": self.warning_text(),
             "now": self._now_ms,
-            "tagFilter": [],
-            "evalFilter": [],
             **self.goals.payload(metrics),
             "marks": self._marks,
             "asked": self._asked,
@@ -279,11 +282,14 @@ class RunsView(View):
         metrics, system = _metric_keys(runs)[:_CHUNK_COLUMNS], _metric_keys(runs, system=True)[:_CHUNK_COLUMNS]
         params = fmt.sorted_keys([run.data.params for run in runs])[:_CHUNK_COLUMNS]
         texts = {name: coded(values, None) for name, values in self._texts(runs).items()}
-        tag_lists = _coded_rows([tuple(shown_tags(item).items()) for item in tags])
+        own = {key for key in set().union(*tags) if is_own_tag(key)}
+        tag_lists = _coded_rows([tuple([pair for pair in item.items() if pair[0] in own]) for item in tags])
         set_lists = _coded_rows([evaluation_sets(item) for item in tags])
-        held = {key: coded([run.data.params.get(key) for run in runs], SHORT_TEXT) for key in params}
-        numbers: list[list[float | None]] = [[run.info.start_time for run in runs], [run.info.end_time for run in runs]]
-        numbers += [[run.data.metrics.get(key) for run in runs] for key in (*metrics, *system)]
+        in_columns = zip(params, _columns_of([run.data.params for run in runs], params), strict=True)
+        held = {key: coded(values, SHORT_TEXT) for key, values in in_columns}
+        infos = [run.info for run in runs]
+        numbers: list[Sequence[float | None]] = [[info.start_time for info in infos], [info.end_time for info in infos]]
+        numbers += _columns_of([run.data.metrics for run in runs], [*metrics, *system])
         codes = [*(item["codes"] for item in texts.values()), [color_index(run.info.run_id) for run in runs]]
         codes.append([-1 if (attempt := attempt_of(item)) is None else min(attempt, 1 << 30) for item in tags])
         codes += [tag_lists["codes"], set_lists["codes"], *(item["codes"] for item in held.values())]
@@ -306,13 +312,15 @@ class RunsView(View):
             **self.goals.payload(metrics),
             "marks": self._marks,
         }
-        values = array("d", (math.nan if value is None else value for column in numbers for value in column))
-        there = bytes(value is not None for column in numbers for value in column)
+        values, there = array("d"), bytearray()
+        for column in numbers:
+            values.extend([math.nan if value is None else value for value in column])
+            there += bytes([value is not None for value in column])
         whole = array("i", chain.from_iterable(codes))
         if sys.byteorder == "big":
             values.byteswap()
             whole.byteswap()
-        return content, (values.tobytes(), whole.tobytes(), there)
+        return content, (values.tobytes(), whole.tobytes(), bytes(there))
 
 
 class RunTable(RunsView):
@@ -512,6 +520,15 @@ def _metric_keys(runs: Sequence[Run], *, system: bool = False) -> list[str]:
     ]
 
 
+def _columns_of(mappings: Sequence[Mapping[str, Value]], keys: Sequence[str]) -> list[Sequence[Value | None]]:
+    """Return a column for each key: what the mappings hold there, None where one has nothing."""
+    if len(keys) > 1:
+        # Where all have all keys, which most tables are, this takes a third of the time.
+        with contextlib.suppress(KeyError):
+            return list(zip(*map(itemgetter(*keys), mappings), strict=True))
+    return [[mapping.get(key) for mapping in mappings] for key in keys]
+
+
 def _numbers(runs: Sequence[Run], keys: Sequence[str]) -> list[dict[str, Any]]:
     return [
         {"key": sendable(key), "values": [fmt.json_number(run.data.metrics.get(key)) for run in runs]} for key in keys
@@ -590,7 +607,7 @@ def coded(values: Sequence[str | None], letters: int | None = None) -> dict[str,
     for value in dict.fromkeys(values):
         if value is not None:
             known[value] = codes.setdefault(shortened(value, letters), len(codes))
-    return {"codes": [known[value] for value in values], "dict": list(codes)}
+    return {"codes": list(map(known.__getitem__, values)), "dict": list(codes)}
 
 
 def _coded_rows(rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:

@@ -343,15 +343,18 @@ export function bestValue(column: Column, n: number, counts: (row: number) => bo
 
 export const BINS = 12;
 
-/** How many finite values lie in each twelfth between the lowest and the highest; nothing where there is no spread. */
-export function histogram(column: Column, rows: Uint32Array): Uint32Array | undefined {
+/** How many finite values of the first `n` rows lie in each twelfth between the lowest and the highest; nothing where there is no spread. */
+export function histogram(column: Column, n: number): Uint32Array | undefined {
   if (column.kind !== 'number' && column.kind !== 'time') {
     return undefined;
   }
+  const values = new Float64Array(n);
+  let count = 0;
   let [low, high] = [Infinity, -Infinity];
-  for (const row of rows) {
+  for (let row = 0; row < n; row++) {
     const value = column.value(row);
     if (typeof value === 'number' && Number.isFinite(value)) {
+      values[count++] = value;
       low = value < low ? value : low;
       high = value > high ? value : high;
     }
@@ -361,11 +364,8 @@ export function histogram(column: Column, rows: Uint32Array): Uint32Array | unde
     return undefined;
   }
   const bins = new Uint32Array(BINS);
-  for (const row of rows) {
-    const value = column.value(row);
-    if (typeof value === 'number' && Number.isFinite(value)) {
-      bins[Math.min(BINS - 1, Math.floor((BINS * (value / 2 - low / 2)) / span))] += 1;
-    }
+  for (let at = 0; at < count; at++) {
+    bins[Math.min(BINS - 1, Math.floor((BINS * (values[at] / 2 - low / 2)) / span))] += 1;
   }
   return bins;
 }

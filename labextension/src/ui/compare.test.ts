@@ -88,3 +88,16 @@ it('keeps a range of an axis by keys, and takes it back', () => {
   rail.dispatchEvent(new KeyboardEvent('keydown', { key: 'Delete', bubbles: true }));
   expect(count()).toBe('3 runs');
 });
+
+it('opens at the tab that was left open, and at the table where that is missing', () => {
+  const { view, tab } = shown(comparison(), { open: vi.fn() });
+  expect(view.state!()).toEqual({});
+  tab('Scatter').click();
+  expect(view.state!()).toEqual({ tab: 'scatter' });
+
+  const again = shown({ ...comparison(), state: view.state!() });
+  expect(again.tab('Scatter').getAttribute('aria-selected')).toBe('true');
+  // These runs logged no curves.
+  const without = shown({ ...comparison(), state: { tab: 'curves' } });
+  expect(without.tab('Table').getAttribute('aria-selected')).toBe('true');
+});

@@ -10,6 +10,7 @@ import { MARKS_CSS } from './marks';
 import { pageFromRow } from './page';
 import { PARALLEL_CSS, parallelView } from './parallel';
 import { SCATTER_CSS, scatterView } from './scatter';
+import { copyViewButton, viewLine } from './state';
 import { makeTabs, TABS_CSS } from './tabs';
 import { makeRoot, runColor } from './theme';
 import type { ComparePayload, Host, RunPagePayload, View } from './types';
@@ -29,12 +30,12 @@ const COMPARE_CSS = `
 .tracknb-view .tnb-side thead th input { margin: 0; accent-color: var(--tnb-accent); }
 .tracknb-view .tnb-side th:first-child { position: sticky; left: 0; z-index: 1; width: 1%; min-width: 120px; max-width: min(240px, 40vw); }
 .tracknb-view .tnb-side thead th:first-child { z-index: 3; }
-.tracknb-view .tnb-side tbody th:first-child { display: table-cell; padding-left: 24px; text-indent: -16px; color: var(--tnb-fg2); }
+.tracknb-view .tnb-side tbody th:first-child { display: table-cell; padding-left: 24px; padding-right: 8px; text-indent: -16px; color: var(--tnb-fg2); }
 .tracknb-view .tnb-side tbody tr.tnb-differs th:first-child { color: var(--tnb-fg); font-weight: 600; }
 .tracknb-view .tnb-side tbody tr.tnb-differs td.tnb-other { background: var(--tnb-soft); }
 .tracknb-view .tnb-side .tnb-ne { display: inline-block; width: 16px; text-indent: 0; color: var(--tnb-accent); font-weight: 700; }
-.tracknb-view .tnb-side tr.tnb-section th { padding: 8px 8px 2px; font-size: 12px; font-weight: 600; text-indent: 0; color: var(--tnb-fg2); }
-.tracknb-view .tnb-side .tnb-factname { overflow: hidden; overflow-wrap: break-word; display: inline-block; vertical-align: top; text-indent: 0; max-width: min(200px, 34vw); max-height: 60px; }
+.tracknb-view .tnb-side tr.tnb-sidehead th { padding: 8px 8px 2px; font-size: 12px; font-weight: 600; text-indent: 0; color: var(--tnb-fg2); }
+.tracknb-view .tnb-side .tnb-factname { overflow: hidden; overflow-wrap: break-word; display: inline-block; vertical-align: top; text-indent: 0; max-width: min(190px, 34vw); max-height: 60px; }
 .tracknb-view .tnb-side td.tnb-figure { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .tracknb-view .tnb-side td .tnb-mark { margin-right: 6px; vertical-align: baseline; }
 .tracknb-view .tnb-side td small { display: block; font-size: 12px; line-height: 16px; color: var(--tnb-fg2); }
@@ -61,42 +62,49 @@ export function compareView(payload: ComparePayload, host: Host = {}): View {
   const set = runSetOf(data, payload.now, Array.from({ length: data.n }, (_, row) => row), payload.labels);
 
   // A part is made when it is looked at for the first time.
-  const parts = new Map<string, () => Part>([['Table', () => sideBySide(payload, open)]]);
+  const parts = new Map<string, [string, () => Part]>([['table', ['Table', () => sideBySide(payload, open)]]]);
   if (payload.curves.length) {
-    parts.set('Curves', () => curves(payload));
+    parts.set('curves', ['Curves', () => curves(payload)]);
   }
   if (data.metrics.length + data.params.length > 1) {
-    parts.set('Parallel coordinates', () => parallelView(set, { state: { color: primary }, onOpen: open }));
-    parts.set('Scatter', () => scatterView(set, { state: { y: primary }, onOpen: open }));
+    parts.set('parallel', ['Parallel coordinates', () => parallelView(set, { state: { color: primary }, onOpen: open })]);
+    parts.set('scatter', ['Scatter', () => scatterView(set, { state: { y: primary }, onOpen: open })]);
   }
   if (new Set(payload.code.codes.filter(code => code >= 0)).size > 0) {
-    parts.set('Code', () => code(payload));
+    parts.set('code', ['Code', () => code(payload)]);
   }
 
   const names = [...parts.keys()];
-  const tabs = makeTabs('Comparison', names.map(name => [name, name] as const), name => {
+  const tabs = makeTabs('Comparison', names.map(name => [name, parts.get(name)![0]] as const), name => {
     if (!shown.has(name)) {
-      const part = parts.get(name)!();
+      const part = parts.get(name)![1]();
       shown.set(name, part);
       tabs.panels[name].append(part.element);
     }
   });
 
+  function state(): Record<string, string> {
+    return tabs.current === 'table' ? {} : { tab: tabs.current };
+  }
+
+  const copy = copyViewButton(() => viewLine('compare', { ...state(), ids: data.id.join(',') }));
   root.element.append(
     h(
       'div',
       { class: 'tnb-bar' },
       h('span', { class: 'tnb-title', title: payload.title }, payload.title),
-      h('span', { class: 'tnb-quiet' }, `${data.n} runs compared`)
+      h('span', { class: 'tnb-quiet' }, `${data.n} runs compared`),
+      ...(host.inside ? [] : [h('span', { class: 'tnb-push' }), copy])
     ),
     ...payload.warnings.map(text => h('div', { class: 'tnb-warning', role: 'note' }, h('b', {}, 'Warning: '), text)),
     tabs.strip,
     ...names.map(name => tabs.panels[name]),
     h('div', { class: 'tnb-quiet' }, payload.note)
   );
-  tabs.show('Table');
+  tabs.show(names.find(name => name === host.state?.tab) ?? 'table');
   return {
     element: root.element,
+    state,
     destroy() {
       shown.forEach(part => part.destroy?.());
       root.destroy();
@@ -175,7 +183,7 @@ function sideBySide(payload: ComparePayload, open: (row: number) => void): { ele
     for (const fact of rows) {
       if (fact.section !== section) {
         section = fact.section;
-        made.push(h('tr', { class: 'tnb-section' }, h('th', { scope: 'rowgroup', colspan: String(data.n + 1) }, section)));
+        made.push(h('tr', { class: 'tnb-sidehead' }, h('th', { scope: 'rowgroup', colspan: String(data.n + 1) }, section)));
       }
       made.push(rowOf(fact, data.status));
     }

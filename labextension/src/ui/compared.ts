@@ -49,7 +49,7 @@ export function deltaOf(value: number | undefined, base: number | undefined, dir
 const signed = (value: number): string => (value > 0 ? `+${formatNumber(value)}` : formatNumber(value));
 
 /** Sections in the order in which they are shown. */
-const SECTIONS = ['Metrics', 'Params', 'Tags', 'Evaluation', 'Data', 'Note', 'Run', 'Environment', 'Code'];
+const SECTIONS = ['Metrics', 'Params', 'Tags', 'Evaluation', 'Data', 'Note', 'Run', 'Environment', 'Packages', 'Code'];
 
 /** Every fact of the runs, by section, compared with the run at `baseline`. */
 export function factsOf(payload: ComparePayload, baseline: number): Fact[] {

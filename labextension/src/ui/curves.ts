@@ -37,7 +37,6 @@ export interface CurvesState {
 
 export interface CurvesOptions {
   state?: Partial<CurvesState>;
-  onState?(state: CurvesState): void;
   /** With groups, a mean and a band each; their members behind, faint. Runs in no group are drawn as ever. */
   groups?: CurveGroup[];
 }
@@ -537,13 +536,13 @@ export function curvesView(runs: CurveRun[], options: CurvesOptions = {}): Curve
     state.x = axis.value as XAxis;
     // Steps and seconds have nothing in common.
     state.zoom = null;
-    changed();
+    draw();
   });
   const log = h('input', { type: 'checkbox' });
   log.checked = state.log;
   log.addEventListener('change', () => {
     state.log = log.checked;
-    changed();
+    draw();
   });
   const slider = h('input', { type: 'range', min: '0', max: '0.99', step: '0.01', class: 'tnb-smooth', 'aria-label': 'Smoothing' });
   slider.value = String(state.smooth);
@@ -552,7 +551,7 @@ export function curvesView(runs: CurveRun[], options: CurvesOptions = {}): Curve
   slider.addEventListener('input', () => {
     state.smooth = Number(slider.value);
     cancelAnimationFrame(frame);
-    frame = requestAnimationFrame(changed);
+    frame = requestAnimationFrame(draw);
   });
   const reset = button('Reset zoom', () => zoomTo(null));
   const bar = h(
@@ -580,12 +579,6 @@ export function curvesView(runs: CurveRun[], options: CurvesOptions = {}): Curve
     if (focused) {
       axis.focus({ preventScroll: true });
     }
-    options.onState?.({ ...state });
-  }
-
-  function changed(): void {
-    draw();
-    options.onState?.({ ...state });
   }
 
   function drawBar(): void {
@@ -614,7 +607,7 @@ export function curvesView(runs: CurveRun[], options: CurvesOptions = {}): Curve
           now.delete(key);
         }
         state.metrics = [...now];
-        changed();
+        draw();
       });
       return [key, h('label', {}, box, key), box];
     });
@@ -630,7 +623,7 @@ export function curvesView(runs: CurveRun[], options: CurvesOptions = {}): Curve
         }
       }
       state.metrics = [...now];
-      changed();
+      draw();
     };
     const legend = h('legend', {}, 'Metrics');
     legend.append(

@@ -10,6 +10,8 @@ vi.hoisted(() => {
   Object.assign(window, { matchMedia: none });
 });
 
+HTMLCanvasElement.prototype.getContext = () => null;
+
 const HOSTILE = '<img src=x onerror=alert(1)>';
 
 function payload(): DashboardPayload {
@@ -166,6 +168,25 @@ it('copies the line that opens the tab again', async () => {
   named(element, 'Copy view').click();
   await vi.waitFor(() => expect(written.length).toBe(1));
   expect(written[0]).toBe("%track --view 'experiments?owner=o%27neill&list=owned&sort=-runs'");
+});
+
+it('keeps the tab of a comparison in the copied line, and for the next runs compared', async () => {
+  const given = payload();
+  given.stateView = 'compare';
+  given.state = { ids: 'aa11,bb22', tab: 'scatter' };
+  const ids = ['aa11', 'bb22', 'cc33', 'dd44'];
+  given.runs!.data.id = ids;
+  const view = createView(given, { open: vi.fn() });
+  document.body.replaceChildren(view.element);
+  const { element } = view;
+  await vi.waitFor(() => expect(tab(element, 'Scatter').getAttribute('aria-selected')).toBe('true'));
+  expect(view.state!()).toEqual({ ids: 'aa11,bb22', tab: 'scatter' });
+
+  tab(element, 'Runs').click();
+  ids.forEach((_, row) => element.querySelectorAll<HTMLInputElement>('.tnb-row input')[row].click());
+  tab(element, 'Compare').click();
+  await vi.waitFor(() => expect(element.textContent).toContain('4 runs compared'));
+  expect(tab(element, 'Scatter').getAttribute('aria-selected')).toBe('true');
 });
 
 it('tells what of a copied line nobody knew, as text', () => {

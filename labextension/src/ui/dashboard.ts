@@ -12,9 +12,7 @@ const CSS = `
 ${TABS_CSS}
 .tracknb-view .tracknb-view { padding: 0; }
 .tracknb-view .tnb-dashhead { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 8px; border-bottom: 1px solid var(--tnb-line); margin-bottom: 4px; }
-.tracknb-view .tnb-dashhead > .tnb-tabs { flex: 1; border: 0; margin: 0 0 -1px; }
-/* The choice of the experiment above says the name already. */
-.tracknb-view .tnb-child > .tracknb-view > .tnb-bar:first-of-type > .tnb-title { display: none; }
+.tracknb-view .tnb-dashhead > .tnb-tabs { flex: 1 0 auto; max-width: 100%; border: 0; margin: 0 0 -1px; }
 .tracknb-view .tnb-dashhead > .tnb-copy { margin: 0; }
 .tracknb-view .tnb-waiting { padding: 16px; color: var(--tnb-fg2); }
 `;
@@ -53,7 +51,7 @@ export function dashboardView(
   };
 
   const tabs = makeTabs<Tab>('Dashboard', TABS, show);
-  const places = { runs: h('div', { class: 'tnb-child' }), trend: h('div', { class: 'tnb-child' }), compare: h('div'), experiments: h('div') };
+  const places = { runs: h('div'), trend: h('div'), compare: h('div'), experiments: h('div') };
   tabs.panels.runs.append(chooser(), places.runs);
   tabs.panels.trend.append(chooser(), places.trend);
   tabs.panels.compare.append(places.compare);
@@ -173,6 +171,8 @@ export function dashboardView(
       return;
     }
     compared = key;
+    // Other runs are looked at in the same tab as the ones before.
+    begin.compare ??= children.compare?.state?.();
     drop('compare');
     const line = `%track compare ${ids.map(id => id.slice(0, 8)).join(' ')}`;
     // What this page knows of the runs, for when no kernel tells more.

@@ -13,8 +13,6 @@ export function payload(): RunsPayload {
     matched: 4,
     note: '',
     now: 10_000,
-    tagFilter: [],
-    evalFilter: [],
     data: {
       n: 4,
       id: ['a', 'b', 'c', 'd'],

@@ -306,8 +306,8 @@ export const DIFF_CSS = `
 .tracknb-view .tnb-diff mark { color: inherit; border-radius: 2px; text-decoration: underline; text-underline-offset: 3px; }
 .tracknb-view .tnb-diff .tnb-old mark { background: color-mix(in srgb, var(--tnb-bad) 32%, transparent); }
 .tracknb-view .tnb-diff .tnb-new mark { background: color-mix(in srgb, var(--tnb-ok) 36%, transparent); }
-.tracknb-view .tnb-diff td.tnb-fold { padding: 0; background: var(--tnb-bg2); }
-.tracknb-view .tnb-diff td.tnb-fold button { width: 100%; border: 0; border-radius: 0; background: none; color: var(--tnb-fg2); text-align: left; }
+.tracknb-view .tnb-diff td.tnb-folded { padding: 0; background: var(--tnb-bg2); }
+.tracknb-view .tnb-diff td.tnb-folded button { width: 100%; border: 0; border-radius: 0; background: none; color: var(--tnb-fg2); text-align: left; }
 `;
 
 /** Narrower than this, the two sides stand under each other. */
@@ -354,7 +354,7 @@ export function diffView(before: string, after: string, names: [string, string])
           redraw();
           element.focus({ preventScroll: true });
         });
-        body.append(h('tr', {}, h('td', { class: 'tnb-fold', colspan: wide ? '6' : '4' }, more)));
+        body.append(h('tr', {}, h('td', { class: 'tnb-folded', colspan: wide ? '6' : '4' }, more)));
       }
     }
     flush();

@@ -69,6 +69,7 @@ const ICONS = {
   down: 'M4 6l4 4 4-4',
   right: 'M6 4l4 4-4 4',
   copy: 'M5.5 5.5h8v8h-8ZM10.5 5.5v-3h-8v8h3',
+  target: 'M8 1.5v4M8 10.5v4M1.5 8h4M10.5 8h4M8 4.5a3.5 3.5 0 1 0 0 7a3.5 3.5 0 1 0 0-7Z',
   folder: 'M1.5 4V13h13V5H8L6.5 3h-5Z',
   file: 'M3.5 1.5h6l3 3v10h-9ZM9.5 1.5v3h3'
 } as const;
@@ -169,4 +170,9 @@ export function copyLine(line: string): HTMLElement {
   const code = h('code', { class: 'tnb-code', tabindex: '0' }, line);
   const copy = copyButton('Copy', () => line, () => selectText(code));
   return h('div', { class: 'tnb-copy' }, code, copy);
+}
+
+/** What a view shows, as its first line; a view inside another has that said above it. */
+export function titleBar(title: string, about: string, isInside = false): HTMLElement {
+  return h('div', { class: 'tnb-bar', ...(isInside && !about ? { hidden: '' } : {}) }, isInside ? '' : h('span', { class: 'tnb-title', title }, title), h('span', { class: 'tnb-quiet' }, about));
 }

@@ -68,11 +68,10 @@ ${TABS_CSS}
 .tracknb-view .tnb-editor > div:last-child { grid-column: 2; display: flex; flex-wrap: wrap; gap: 8px; align-items: center; }
 .tracknb-view .tnb-says { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 16px; margin: 0; }
 .tracknb-view .tnb-says dt { float: none; width: auto; font-weight: 400; color: var(--tnb-fg2); white-space: nowrap; }
-.tracknb-view .tnb-says dd { float: none; width: auto; margin: 0; padding: 0; overflow-wrap: anywhere; white-space: pre-wrap; }
+.tracknb-view .tnb-says dd { float: none; width: auto; margin: 0; padding: 0; overflow: auto; max-height: 240px; overflow-wrap: anywhere; white-space: pre-wrap; }
 .tracknb-view .tnb-about { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); gap: 8px 32px; padding: 8px 0; }
 .tracknb-view .tnb-about h4 { margin: 0 0 4px; font-size: inherit; line-height: 20px; font-weight: 600; }
 .tracknb-view .tracknb-view { padding: 0; }
-.tracknb-view .tnb-child > .tracknb-view > .tnb-bar:first-of-type > .tnb-title { display: none; }
 `;
 
 /** The form in which a person writes what an experiment is. */
@@ -509,7 +508,6 @@ export function experimentView(
     );
   }
 
-  tabs.panels.runs.className = tabs.panels.trends.className = 'tnb-child';
   drawHead();
   drawOverview();
   root.element.append(head, tabs.strip, problem, tabs.panels.overview, tabs.panels.runs, tabs.panels.trends);

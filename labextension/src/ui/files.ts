@@ -46,6 +46,8 @@ export function framed(text: string): string {
 export interface FilesView {
   element: HTMLElement;
   update(files: FilesJson): void;
+  /** Look into a file, with the folders above it open. */
+  choose(entry: FileJson): void;
   destroy(): void;
 }
 
@@ -342,6 +344,12 @@ export function filesView(id: string, given: FilesJson, host: Host): FilesView {
         drawLocation();
         draw();
       }
+    },
+    choose(entry) {
+      for (let above = parentOf(entry.path); above; above = parentOf(above)) {
+        open.add(above);
+      }
+      choose(entry);
     },
     destroy() {
       shown += 1;

@@ -1,6 +1,6 @@
 /** Which rows are shown: text, chips, a query's result, what is archived. No DOM. */
 
-import type { Pair, RunData } from './types';
+import type { RunData } from './types';
 
 export interface FilterState {
   text: string;
@@ -17,24 +17,6 @@ export type ChipKind = 'tags' | 'evalSets' | 'users' | 'sources';
 
 export function emptyFilter(): FilterState {
   return { text: '', tags: new Set(), evalSets: new Set(), users: new Set(), sources: new Set() };
-}
-
-/** The filter that the payload asks for at first; what no run has is left out. */
-export function initialFilter(data: RunData, tags: Pair[], evalSets: string[]): FilterState {
-  const state = emptyFilter();
-  for (const [key, value] of tags) {
-    const code = data.tags.dict.findIndex(pair => pair[0] === key && pair[1] === value);
-    if (code >= 0) {
-      state.tags.add(code);
-    }
-  }
-  for (const name of evalSets) {
-    const code = data.evalSets.dict.indexOf(name);
-    if (code >= 0) {
-      state.evalSets.add(code);
-    }
-  }
-  return state;
 }
 
 export function isFiltered(state: FilterState): boolean {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { countText, csvCell, formatAgo, formatDuration, formatElapsed, formatNumber, toCsv, toNumber } from './format';
+import { countText, csvCell, formatAge, formatAgo, formatDuration, formatElapsed, formatNumber, toCsv, toNumber } from './format';
 
 describe('numbers', () => {
   it.each([
@@ -35,6 +35,9 @@ describe('times', () => {
     expect(formatAgo(0, 1000)).toBe('just now');
     expect(formatAgo(0, 3_600_000)).toBe('1 hour ago');
     expect(formatAgo(0, 3 * 86_400_000)).toBe('3 days ago');
+    expect(formatAge(0, 1000)).toBe('now');
+    expect(formatAge(0, 240_000)).toBe('4 min ago');
+    expect(formatAge(0, 3 * 86_400_000)).toBe('3 d ago');
   });
 });
 

@@ -93,25 +93,32 @@ export function formatAgo(time: number | undefined, now: number): string {
   if (time === undefined) {
     return '';
   }
+  const [count, unit] = age(time, now);
+  return unit ? `${count} ${unit.word}${count === 1 ? '' : 's'} ago` : 'just now';
+}
+
+/** The same where there is little room: `4 min ago`. */
+export function formatAge(time: number, now: number): string {
+  const [count, unit] = age(time, now);
+  return unit ? `${count} ${unit.short} ago` : 'now';
+}
+
+const UNITS = [
+  { seconds: 60, word: 'minute', short: 'min' },
+  { seconds: 3600, word: 'hour', short: 'h' },
+  { seconds: 86400, word: 'day', short: 'd' },
+  { seconds: 86400 * 30.44, word: 'month', short: 'mo' },
+  { seconds: 86400 * 365.25, word: 'year', short: 'y' }
+];
+
+/** How many of which unit; no unit for less than a minute. */
+function age(time: number, now: number): [number, (typeof UNITS)[number]?] {
   const seconds = (now - time) / 1000;
   if (seconds < 45) {
-    return 'just now';
+    return [0];
   }
-  const steps: [number, string][] = [
-    [60, 'minute'],
-    [3600, 'hour'],
-    [86400, 'day'],
-    [86400 * 30.44, 'month'],
-    [86400 * 365.25, 'year']
-  ];
-  let chosen = steps[0];
-  for (const step of steps) {
-    if (seconds >= step[0]) {
-      chosen = step;
-    }
-  }
-  const count = Math.max(1, Math.round(seconds / chosen[0]));
-  return `${count} ${chosen[1]}${count === 1 ? '' : 's'} ago`;
+  const unit = [...UNITS].reverse().find(each => seconds >= each.seconds) ?? UNITS[0];
+  return [Math.max(1, Math.round(seconds / unit.seconds)), unit];
 }
 
 /** A local time to the second, the same in every locale. */

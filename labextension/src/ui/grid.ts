@@ -13,6 +13,8 @@ const ROWS_IN_SIGHT = 14;
 const OVERSCAN = 2;
 /** Below this width nothing but the checkbox stays in place while scrolling sideways. */
 const PIN_FROM = 720;
+/** Taken for the width of a grid that nobody has seen yet. */
+const UNSEEN_WIDTH = 900;
 
 /** How a row lies in the tree of rows. */
 export interface RowState {
@@ -47,7 +49,8 @@ export interface GridOptions {
 
 export interface Grid {
   element: HTMLElement;
-  setColumns(columns: Column[], pinned: number): void;
+  /** `draws` is false where rows are set right after: what is in sight is then drawn once. */
+  setColumns(columns: Column[], pinned: number, draws?: boolean): void;
   /** `stay` keeps the place: rows were added, folded or unfolded. */
   setRows(rows: Uint32Array, isTree: boolean, stay?: boolean): void;
   setSort(sort: Sort | undefined): void;
@@ -93,11 +96,16 @@ export function createGrid(options: GridOptions): Grid {
   const all = h('input', { type: 'checkbox', 'aria-label': 'Select all runs shown' });
   all.addEventListener('change', () => options.onToggleAll(all.checked));
 
-  const isPinned = (index: number) => index < pinned && (element.clientWidth || PIN_FROM) >= PIN_FROM;
+  // JupyterLab takes outputs that are out of sight out of the page, and puts them back as wide as before.
+  let lastWidth = UNSEEN_WIDTH;
+  const width = () => (lastWidth = element.clientWidth || lastWidth);
+  // Looked at once a drawing: the browser lays the whole page out anew for each look between changes.
+  let isWide = true;
+  const isPinned = (index: number) => index < pinned && isWide;
 
   function columnRange(): [number, number] {
     const from = element.scrollLeft + CHECK_WIDTH;
-    const until = element.scrollLeft + (element.clientWidth || 900);
+    const until = element.scrollLeft + width();
     let first = 0;
     while (first < columns.length - 1 && lefts[first] + columns[first].width < from) {
       first += 1;
@@ -253,6 +261,7 @@ export function createGrid(options: GridOptions): Grid {
   }
 
   function draw(): void {
+    isWide = width() >= PIN_FROM;
     const range = columnRange();
     const height = Math.max(ROW_HEIGHT, (element.clientHeight || ROWS_IN_SIGHT * ROW_HEIGHT) - options.headHeight);
     const first = Math.max(0, Math.floor(element.scrollTop / ROW_HEIGHT) - OVERSCAN);
@@ -412,7 +421,7 @@ export function createGrid(options: GridOptions): Grid {
 
   return {
     element,
-    setColumns(next, pin) {
+    setColumns(next, pin, draws = true) {
       columns = next;
       pinned = pin;
       lefts = [];
@@ -424,7 +433,9 @@ export function createGrid(options: GridOptions): Grid {
       body.style.width = `${totalWidth}px`;
       element.setAttribute('aria-colcount', String(columns.length + 1));
       active.column = Math.min(active.column, Math.max(0, columns.length - 1));
-      redraw();
+      if (draws) {
+        redraw();
+      }
     },
     setRows(next, tree, stay = false) {
       const before = rows[active.row];

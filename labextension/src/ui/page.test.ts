@@ -93,6 +93,25 @@ it('shows every field of a run', () => {
   expect(element.querySelector('.tnb-markdown strong')!.textContent).toBe('good');
 });
 
+it('leads from the environment and the changes to the files that hold them', () => {
+  const files = ['environment', 'environment/pylock.toml', 'git', 'git/diff.patch'];
+  const element = show(
+    page({
+      env: { python: '3.12.4', platform: 'Linux x86_64', accelerator: 'NVIDIA A100, CUDA 12.4', packages: '57' },
+      git: { commit: '0123456789abcdef', branch: 'main', remote: '', dirty: true, changes: '1 file, +1 -1', untracked: ['features.py'] },
+      files: { location: '/a', cut: false, problem: '', entries: files.map(path => ({ path, dir: !/\./.test(path), size: 1 })) }
+    })
+  );
+  const text = element.querySelector('.tnb-facts')!.textContent;
+  expect(text).toContain('Python 3.12.4, Linux x86_64, NVIDIA A100, CUDA 12.4, 57 packages');
+  expect(text).toContain('with changes that are not committed (1 file, +1 -1)');
+  expect(text).toContain('features.py');
+
+  named(element, '57 packages').click();
+
+  expect(element.querySelector('.tnb-file[aria-selected=true]')!.getAttribute('title')).toBe('environment/pylock.toml');
+});
+
 it('tells what a run was to speak up about', () => {
   const element = show(page({ systemTags: [['mlflow.user', 'ada'], ['tracknb.alert.nan.loss', 'loss is NaN at step 3']] }));
 

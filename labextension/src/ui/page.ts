@@ -21,15 +21,18 @@ const NARROW = 560;
 
 const CSS = `
 .tracknb-view .tnb-pagehead { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 8px; min-height: 28px; }
-.tracknb-view .tnb-pagehead b { font-size: 14px; overflow-wrap: anywhere; }
+/* Names and values may be thousands of letters long: each keeps to some lines and scrolls. */
+.tracknb-view .tnb-pagehead b, .tracknb-view .tnb-pagehead .tnb-quiet, .tracknb-view .tnb-facts dd, .tracknb-view .tnb-tag > span { max-height: 80px; overflow: auto; overflow-wrap: anywhere; }
+.tracknb-view .tnb-pagehead b { font-size: 14px; }
 .tracknb-view .tnb-facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); gap: 0 24px; margin: 0; }
-.tracknb-view .tnb-facts > div { display: flex; gap: 8px; min-height: 24px; align-items: baseline; border-bottom: 1px solid var(--tnb-line); padding: 2px 0; min-width: 0; }
+.tracknb-view .tnb-facts > div { display: flex; gap: 8px; min-height: 24px; align-items: flex-start; border-bottom: 1px solid var(--tnb-line); padding: 2px 0; min-width: 0; }
 .tracknb-view .tnb-facts dt { flex: none; width: 104px; color: var(--tnb-fg2); font-weight: 400; }
 .tracknb-view .tnb-facts .tnb-num { white-space: normal; }
 .tracknb-view .tnb-facts code { font-family: var(--jp-code-font-family, ui-monospace, Menlo, Consolas, monospace); font-size: 12px; background: none; color: inherit; padding: 0; }
 .tracknb-view .tnb-section h4 input { font-weight: 400; }
 .tracknb-view .tnb-noteshown { max-height: 400px; overflow: auto; }
-.tracknb-view .tnb-facts dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
+.tracknb-view .tnb-facts dd { margin: 0; min-width: 0; }
+.tracknb-view .tnb-facts dd button.tnb-link { white-space: normal; overflow-wrap: anywhere; max-width: 100%; }
 .tracknb-view .tnb-facts dd .tnb-iconbutton { height: 18px; vertical-align: text-bottom; }
 .tracknb-view .tnb-sections { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); gap: 0 24px; }
 .tracknb-view .tnb-section { min-width: 0; margin-top: 12px; }
@@ -38,6 +41,7 @@ const CSS = `
 .tracknb-view .tnb-table { border-collapse: collapse; width: 100%; margin: 0; font-size: inherit; table-layout: auto; }
 .tracknb-view .tnb-table th { position: sticky; top: 0; background: var(--tnb-bg2); text-align: left; font-weight: 600; white-space: nowrap; }
 .tracknb-view .tnb-table th, .tracknb-view .tnb-table td { padding: 2px 8px; border-bottom: 1px solid var(--tnb-line); vertical-align: top; max-width: 480px; overflow-wrap: anywhere; color: inherit; }
+.tracknb-view .tnb-table td:first-child { min-width: 96px; }
 .tracknb-view .tnb-table tr, .tracknb-view .tnb-table tr:nth-child(even), .tracknb-view .tnb-table tr:hover { background: none; }
 .tracknb-view .tnb-table .tnb-n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .tracknb-view .tnb-form { display: flex; flex-wrap: wrap; gap: 4px 8px; align-items: center; padding: 4px 0; }
@@ -222,12 +226,12 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
   }
 
   function drawFacts(): void {
-    if (!changed('facts', [run.id, run.experiment, run.status, run.lifecycle, run.user, run.start, run.end, run.source, run.env, run.git, run.evalSets, run.parent, run.children, run.attempt])) {
+    if (!changed('facts', [run.id, run.experiment, run.status, run.lifecycle, run.user, run.start, run.end, run.source, run.env, run.git, run.evalSets, run.parent, run.children, run.attempt, run.files.entries])) {
       return;
     }
     const length = h('span', { class: 'tnb-num' }, run.end === null ? '' : formatDuration(run.end - (run.start ?? run.end)));
     running = run.end === null ? length : undefined;
-    const { source, env, git } = run;
+    const { source, git } = run;
     const name = source.name.replace(/\\/g, '/').split('/').pop()!;
     const remote = git.remote && (safeLink(git.remote, [git.remote]) ?? git.remote);
     facts.replaceChildren(
@@ -240,15 +244,18 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
       ...fact('Run id', h('code', { title: run.id }, run.id.length > 12 ? `${run.id.slice(0, 12)}…` : run.id), copyIcon('Copy run id', () => run.id)),
       ...fact('Attempt', run.attempt === null ? '' : String(run.attempt)),
       ...fact('Source', name ? h('span', { title: source.name }, name) : ''),
-      ...fact('Cell', source.count ? h('span', { title: source.cell && `Cell id ${source.cell}` }, `executed as [${source.count}]`) : ''),
-      ...fact('Environment', [env.python && `Python ${env.python}`, env.platform].filter(Boolean).join(', ')),
+      ...fact('Cell', source.count ? cellFact(`executed as [${source.count}]`) : ''),
+      ...fact('Environment', ...environmentFact()),
       ...fact(
         'Git',
         git.commit
           ? h('span', { title: git.commit }, [git.branch, git.commit.slice(0, 12)].filter(Boolean).join(' '))
           : '',
-        git.commit && git.dirty ? ', with changes that are not committed' : ''
+        git.commit && (git.dirty || git.changes) ? ', with ' : '',
+        git.commit && (git.dirty || git.changes) ? fileLink('changes that are not committed', 'git/diff.patch') : '',
+        git.commit && git.changes ? ` (${git.changes})` : ''
       ),
+      ...fact('Imported, not in git', ...(git.untracked ?? []).flatMap((name, i) => [i ? ', ' : '', fileLink(name, `git/untracked/${name}`)])),
       ...fact('Repository', remote),
       ...fact('Evaluation set', run.evalSets.join(', ')),
       ...fact('Parent', ...(run.parent ? relatives([run.parent], false) : [''])),
@@ -256,6 +263,31 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
     );
   }
   let running: HTMLElement | undefined;
+
+  function environmentFact(): (Node | string)[] {
+    const { python, platform, accelerator, packages } = run.env;
+    const words = [python && `Python ${python}`, platform, accelerator].filter(Boolean).join(', ');
+    return [words, packages && words ? ', ' : '', packages ? fileLink(`${packages} packages`, 'environment/pylock.toml') : ''];
+  }
+
+  /** A way to a file of the run; only words where the run does not list it. */
+  function fileLink(text: string, path: string): Node | string {
+    const entry = run.files.entries?.find(item => item.path === path);
+    return entry
+      ? link(text, () => {
+          tabs.show('files');
+          files?.choose(entry);
+        })
+      : text;
+  }
+
+  /** The cell of the run: a way to it where there are notebooks. */
+  function cellFact(text: string): HTMLElement {
+    const shown = host.cell && run.source.cell ? link(text, () => void host.cell!.goTo(place())) : h('span', {}, text);
+    shown.title = run.source.cell && `Cell id ${run.source.cell}`;
+    return shown;
+  }
+  const place = () => ({ run: run.name, source: run.source.name, cell: run.source.cell, code: run.code });
 
   function time(moment: number | null): Node | string {
     return moment === null ? '' : h('span', { title: formatAgo(moment, now()), class: 'tnb-num' }, formatTime(moment));
@@ -316,7 +348,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
   const toggleSystem = button('', () => {
     systemTags.hidden = !systemTags.hidden;
     draw();
-  }, { class: 'tnb-link tnb-quiet' });
+  }, { class: 'tnb-plainlink' });
   const tagSection = section('Tags', [addTag], tagBox, tagForm, tagError, toggleSystem, systemTags);
 
   function tagging(on: boolean): void {
@@ -400,16 +432,31 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
 
   const copyCode = copyButton('Copy', () => run.code, () => selectText(code));
   const codeTitle = h('span', { class: 'tnb-quiet' });
+  const goTo = button('Go to cell', () => void host.cell?.goTo(place()));
+  const restore = button('Restore into a new cell', () => void host.cell?.restore(place()));
   const code = h('pre', { class: 'tnb-source-code', tabindex: '0', 'aria-label': 'Code of the cell' });
-  panels.code.append(h('div', { class: 'tnb-bar' }, codeTitle, h('span', { class: 'tnb-push' }), copyCode), code);
+  const earlierTitle = h('summary');
+  const earlierCells = h('div');
+  const earlier = h('details', {}, earlierTitle, earlierCells);
+  panels.code.append(earlier, h('div', { class: 'tnb-bar' }, codeTitle, h('span', { class: 'tnb-push' }), ...(host.cell ? [goTo, restore] : []), copyCode), code);
 
   function drawCode(): void {
-    if (!changed('code', [run.code, run.source])) {
+    if (!changed('code', [run.code, run.source, run.cells])) {
       return;
     }
     const lines = run.code.split('\n');
+    goTo.hidden = !run.source.cell;
     setText(codeTitle, [run.source.name.split('/').pop(), run.source.count && `cell [${run.source.count}]`].filter(Boolean).join(', '));
     code.replaceChildren(...lines.slice(0, CODE_LINES).map(line => h('code', {}, `${line}\n`)));
+    const cells = run.cells ?? [];
+    earlier.hidden = cells.length === 0;
+    setText(earlierTitle, cells.length === 1 ? 'One earlier cell that it depends on' : `${cells.length} earlier cells that it depends on, in their order`);
+    earlierCells.replaceChildren(
+      ...cells.flatMap(({ count, names, source }) => [
+        h('div', { class: 'tnb-quiet' }, `${count ? `[${count}] ` : ''}for ${names.map(name => name.replace(/^\w+:/, '')).join(', ')}`),
+        h('pre', { class: 'tnb-source-code', tabindex: '0', 'aria-label': `Code of an earlier cell ${count || ''}` }, source)
+      ])
+    );
   }
 
   // -- all of it --------------------------------------------------------------------------

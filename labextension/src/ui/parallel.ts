@@ -23,10 +23,7 @@ export interface ParallelState {
 
 export interface ParallelOptions {
   state?: Partial<ParallelState>;
-  onState?(state: ParallelState): void;
   onOpen?(row: number): void;
-  /** The rows inside all ranges have changed; `null` where there is no range. */
-  onRanges?(rows: number[] | null): void;
 }
 
 export interface ChartView {
@@ -114,10 +111,6 @@ export function parallelView(first: RunSet, options: ParallelOptions = {}): Char
     return [...ids].reverse().find(id => column(id)!.group === 'Metrics') ?? '';
   };
 
-  function changed(): void {
-    options.onState?.({ ...state });
-  }
-
   function fillPicker(): void {
     if (picker.hidden) {
       picker.replaceChildren();
@@ -133,7 +126,6 @@ export function parallelView(first: RunSet, options: ParallelOptions = {}): Char
           const now = axisIds();
           state.axes = box.checked ? [...now, item.id] : now.filter(id => id !== item.id);
           delete state.ranges[item.id];
-          changed();
           draw();
         });
         return h('label', {}, box, item.label);
@@ -160,7 +152,6 @@ export function parallelView(first: RunSet, options: ParallelOptions = {}): Char
     coloring = coloringOf(set, colorScale, isDark());
     const select = columnSelect('Colour of the lines', axisColumns(set.columns), by, id => {
       state.color = id;
-      changed();
       draw();
     }, ['', 'Each run']);
     const focused = colorBox.contains(document.activeElement);
@@ -174,7 +165,7 @@ export function parallelView(first: RunSet, options: ParallelOptions = {}): Char
     setText(nothing, state.axes === null ? 'These runs do not differ in any param or metric. Choose axes.' : 'Choose at least two axes.');
     setText(pick, `Axes: ${scales.length}`);
     drawAxes();
-    ranged(false);
+    ranged();
   }
 
   function drawAxes(): void {
@@ -198,7 +189,6 @@ export function parallelView(first: RunSet, options: ParallelOptions = {}): Char
         button('log', () => {
           state.log = scale.log ? logs().filter(id => id !== scale.id) : [...logs(), scale.id];
           delete state.ranges[scale.id];
-          changed();
           draw();
         }, { class: 'tnb-log', 'aria-pressed': String(scale.log), 'aria-label': `Logarithmic axis: ${scale.label}` })
       );
@@ -288,17 +278,13 @@ export function parallelView(first: RunSet, options: ParallelOptions = {}): Char
     return rail;
   }
 
-  function ranged(tell = true): void {
+  function ranged(): void {
     const ranges = new Map(Object.entries(state.ranges).filter(([id]) => byId.has(id)));
     inside = within(set.rows, byId, ranges);
     clear.disabled = ranges.size === 0;
     setText(count, countText(inside.length, set.rows.length));
     drawLines();
     light(undefined, false);
-    if (tell) {
-      changed();
-      options.onRanges?.(ranges.size ? inside : null);
-    }
   }
 
   function path(context: CanvasRenderingContext2D, row: number): void {

@@ -74,7 +74,8 @@ export function axes(element: Element, time: boolean): uPlot.Axis[] {
     {
       ...common,
       gap: 4,
-      space: 28,
+      // A low chart needs closer ticks to have two at all.
+      space: (_: uPlot, _axis: number, _low: number, _high: number, height: number) => (height < 120 ? 18 : 28),
       incrs: STEPS,
       values: (_: uPlot, ticks: number[]) => ticks.map(tick),
       size: (_: uPlot, values: string[] | null) =>

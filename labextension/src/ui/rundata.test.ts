@@ -55,6 +55,17 @@ it('adds rows of the kernel to those of the output', () => {
   expect([...filterRows(data, { ...emptyFilter(), text: 'lr=0.02' })]).toEqual([1, 5]);
 });
 
+it('tells where the next part begins only where the rows are those it has', () => {
+  const { data, view } = payload();
+  const rows = new Rows(data, view, 9);
+
+  expect(rows.after(answer({ held: 9 }))).toBe(6);
+  expect(rows.after(answer({ held: 6 }))).toBe(undefined);
+  expect(rows.after(answer({ held: 9, view: 'other' }))).toBe(undefined);
+  expect(rows.after(answer({ held: 9, from: 0 }))).toBe(undefined);
+  expect(rows.after(answer({ held: 9, n: 0 }))).toBe(undefined);
+});
+
 it('begins anew where a restarted kernel holds other runs', () => {
   const { data, view } = payload();
   const rows = new Rows(data, view, 6);

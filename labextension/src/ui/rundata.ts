@@ -110,6 +110,13 @@ export class Rows {
     return this.data.n >= this.held;
   }
 
+  /** Where the rows begin that come after an answer; nothing where only taking it in tells, or where it is the last. */
+  after(answer: Answer): number | undefined {
+    const { view, from, n, held } = answer as Chunk;
+    const end = from + n;
+    return view === this.view && from === this.data.n && n > 0 && end < held ? end : undefined;
+  }
+
   /** Take in an answer; false where its rows do not follow ours, and the kernel must be asked from the start. */
   add(answer: Answer): boolean {
     const chunk = answer as Chunk;

@@ -4,17 +4,18 @@ import {
   barsPath, bestValue, BINS, GROUPS, histogram, makeColumns, sortRows, sparkPath, type Column, type Sort
 } from './columns';
 import { compareFromRows } from './compared';
-import { button, copyLine, download, drawing, h, icon, iconButton, setText, statusMark } from './dom';
-import { filterRows, forgetNames, initialFilter, isFiltered, toggle, type ChipKind } from './filter';
+import { button, copyLine, download, drawing, h, icon, iconButton, setText, statusMark, titleBar } from './dom';
+import { emptyFilter, filterRows, forgetNames, isFiltered, toggle, type ChipKind } from './filter';
 import { countText, toCsv } from './format';
 import { createGrid } from './grid';
 import { pageFromRow } from './page';
 import { QUERY_CSS, queryBox } from './querybox';
 import { plainRows, Rows } from './rundata';
 import { copyViewButton, joined, separated, viewLine } from './state';
+import { PLOTS, TABLEPLOT_CSS, tablePlot, type Plotted, type PlotName, type TablePlot } from './tableplot';
 import { makeRoot, runColor } from './theme';
 import { makeTree, placeRows, withAncestors, type Placed, type Tree } from './tree';
-import type { Host, RunsPayload, View, ViewState } from './types';
+import type { Answer, Host, RunsPayload, View, ViewState } from './types';
 
 /** More chips than this make the filter bar longer than the table; the rest is in the cells. */
 const CHIPS_IN_BAR = 30;
@@ -26,6 +27,11 @@ const HEAD = 28;
 const HEAD_WITH_BARS = 44;
 const SPARK_WIDTH = 60;
 const SPARK_HEIGHT = 16;
+/** About how wide a chip's letter is, what stands beside its text, and what a chip that is cut short needs. */
+const LETTER = 6.4;
+const CHIP_SIDES = 20;
+const LEAST_CHIP = 64;
+const CELL_SIDES = 16;
 /** More runs than this only a kernel compares. */
 const COMPARED = 100;
 /** From so many runs on, a histogram tells something. */
@@ -45,6 +51,8 @@ const CSS = `
 .tracknb-view .tnb-context .tnb-cell { color: var(--tnb-fg2); }
 .tracknb-view .tnb-namecell:not(.tnb-pin) { position: relative; }
 .tracknb-view .tnb-namecell .tnb-icon { width: 12px; height: 12px; color: var(--tnb-fg2); }
+/* The name ends before them. */
+.tracknb-view .tnb-namecell:has(.tnb-actions) { padding-right: 72px; }
 .tracknb-view .tnb-actions { position: absolute; right: 0; top: 1px; height: 25px; display: flex; align-items: center; background: var(--tnb-bg2); }
 .tracknb-view .tnb-actions .tnb-icon { width: 14px; height: 14px; }
 .tracknb-view .tnb-actions button[aria-pressed=true] { color: var(--tnb-accent); }
@@ -124,16 +132,10 @@ const MARKS: [Mark, 'star' | 'pin' | 'archive', string, string, string][] = [
 ];
 
 export function runsView(payload: RunsPayload, host: Host = {}): View {
-  const root = makeRoot(() => undefined, QUERY_CSS + CSS);
+  let plot: TablePlot | undefined;
+  const root = makeRoot(() => plot?.redraw(), QUERY_CSS + TABLEPLOT_CSS + CSS);
   const { data } = payload;
-  root.element.append(
-    h(
-      'div',
-      { class: 'tnb-bar' },
-      h('span', { class: 'tnb-title', title: payload.title }, payload.title),
-      h('span', { class: 'tnb-quiet' }, payload.query)
-    )
-  );
+  root.element.append(titleBar(payload.title, payload.query, host.inside));
   if (data.n === 0) {
     if (payload.total > 0) {
       const hint = payload.query ? 'Loosen the filter of this cell, or leave it out.' : '';
@@ -147,7 +149,7 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
   }
 
   const begin = host.state ?? {};
-  const filter = initialFilter(data, payload.tagFilter ?? [], payload.evalFilter ?? []);
+  const filter = emptyFilter();
   const held = new Rows(data, payload.view, host.ask ? (payload.held ?? data.n) : data.n);
   const selected = new Set<number>();
   const marked: Record<Mark, Set<number>> = { starred: new Set(), pinned: new Set(), archived: new Set() };
@@ -198,9 +200,9 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
     const visible = columns.filter(column => column.visible);
     return [...visible.filter(isPinned), ...visible.filter(column => !isPinned(column))];
   };
-  const layColumns = () => {
+  const layColumns = (draws = true) => {
     const shown = shownColumns();
-    grid.setColumns(shown, shown.filter(isPinned).length);
+    grid.setColumns(shown, shown.filter(isPinned).length, draws);
   };
 
   function bestOf(column: Column): number | undefined {
@@ -279,6 +281,18 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
       wanted.focus({ preventScroll: true });
     }
   }, { 'aria-expanded': 'false' });
+  const plotting = button('Plot', () => plotAs(plot?.shown ? null : PLOTS[0]), {
+    'aria-expanded': 'false', title: 'Draw params against metrics of the runs in the table, or of those that are ticked'
+  });
+  /** Parallel coordinates or a scatter plot of the runs shown; made when somebody asks for one. */
+  function plotAs(name: PlotName | null): void {
+    if (!plot) {
+      plot = tablePlot(data, payload.now, plotted, openRun, payload.primary ?? null);
+      problem.before(plot.element);
+    }
+    plot.show(name);
+    plotting.setAttribute('aria-expanded', String(name !== null));
+  }
   picker.addEventListener('keydown', event => {
     if (event.key === 'Escape') {
       event.preventDefault();
@@ -291,6 +305,11 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
   const fileName = () => (payload.experiment ?? 'runs').replace(/[^\w.-]+/g, '_');
   /** The rows that pass the filters in the order shown, those that are folded away too. */
   const written = () => (tree ? place(() => true).rows.filter(row => isMatch?.[row]) : placed.rows);
+  /** What is ticked, in the order of the table; where nothing is, what passes the filters. */
+  const plotted = (): Plotted => {
+    const rows = written();
+    return selected.size ? { rows: rows.filter(row => selected.has(row)), ticked: true } : { rows, ticked: false };
+  };
   const chosenColumns = () => {
     const id = columns.find(column => column.id === 'run:id')!;
     return [id, ...shownColumns().filter(column => column !== id)];
@@ -579,11 +598,23 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
     }
   }
 
+  /** As many chips as there is room for, the last of them cut short, and how many more there are. */
+  function renderChips(cell: HTMLElement, kind: 'tags' | 'evalSets', codes: number[], width: number): void {
+    let room = width - CELL_SIDES;
+    let count = 0;
+    while (count < codes.length && (count === 0 || room > LEAST_CHIP)) {
+      cell.append(chip(kind, codes[count], false));
+      room -= CHIP_SIDES + LETTER * chipText(kind, codes[count]).length;
+      count += 1;
+    }
+    if (count < codes.length) {
+      cell.append(h('span', { class: 'tnb-small' }, `+${codes.length - count}`));
+    }
+  }
+
   function renderCell(cell: HTMLElement, column: Column, row: number, position: number): void {
     if (column.kind === 'tags' || column.kind === 'evalSets') {
-      for (const code of data[column.kind].codes[row].slice(0, 8)) {
-        cell.append(chip(column.kind, code, false));
-      }
+      renderChips(cell, column.kind, data[column.kind].codes[row], column.width);
       cell.title = column.title(row);
       return;
     }
@@ -612,7 +643,7 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
       return undefined;
     }
     if (!bars.has(column.id)) {
-      const bins = histogram(column, Uint32Array.from({ length: data.n }, (_, row) => row));
+      const bins = histogram(column, data.n);
       bars.set(column.id, bins ? barsPath(bins, BINS * 6, 14) : '');
     }
     const path = bars.get(column.id)!;
@@ -651,6 +682,7 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
   function tellSelection(): void {
     grid.refresh();
     drawCount();
+    plot?.update();
     host.onSelect?.([...selected].sort((a, b) => a - b).map(row => data.id[row]));
   }
 
@@ -764,6 +796,7 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
     placed = place(isOpen);
     drawCount();
     grid.setRows(placed.rows, tree !== undefined, stay);
+    plot?.update();
   }
 
   function apply(stay = false): void {
@@ -798,14 +831,22 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
     drawCount();
     let drawn = performance.now();
     let pace = PACE;
+    const part = (from: number): Promise<Answer> => {
+      const coming = host.ask!({ ask: 'rows', view: held.view, from, count: CHUNK, asked: payload.asked ?? null });
+      // One that is no longer waited for may fail.
+      coming.catch(() => undefined);
+      return coming;
+    };
     try {
+      let coming: Promise<Answer> | undefined;
       while (!held.isWhole && !gone) {
-        const answer = await host.ask!({
-          ask: 'rows', view: held.view, from: data.n, count: CHUNK, asked: payload.asked ?? null
-        });
+        const answer = await (coming ?? part(data.n));
         if (gone) {
           return;
         }
+        // The kernel makes the next part while this one is taken in.
+        const next = held.after(answer);
+        coming = next === undefined ? undefined : part(next);
         const before = data.n;
         if (!held.add(answer) || data.n < before) {
           // The kernel was restarted: other rows, from the first one on.
@@ -841,7 +882,7 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
   function tookIn(): void {
     readRows();
     orderChips();
-    layColumns();
+    layColumns(false);
     if (found) {
       // The same query over more rows.
       query.refresh();
@@ -916,7 +957,8 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
       pin: changed('pinned') ? joined(columns.filter(isPinned).map(nameOf)) : '',
       sort: sorted ? `${sort!.descending ? '-' : ''}${nameOf(sorted)}` : '',
       fold: tree && unfoldAll ? 'none' : '',
-      archived: showArchived ? 'shown' : ''
+      archived: showArchived ? 'shown' : '',
+      chart: plot?.shown ?? ''
     };
     return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== ''));
   }
@@ -927,7 +969,7 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
   }
   root.element.append(
     query.element,
-    h('div', { class: 'tnb-bar' }, input, clear, count, h('span', { class: 'tnb-push' }), archived, unfold, compare, pick, csv, json),
+    h('div', { class: 'tnb-bar' }, input, clear, count, h('span', { class: 'tnb-push' }), archived, unfold, compare, plotting, pick, csv, json),
     chips,
     picker,
     problem,
@@ -941,8 +983,12 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
   }
   takeState(begin);
   orderChips();
-  layColumns();
+  layColumns(false);
   apply();
+  const drawn = PLOTS.find(name => name === begin.chart);
+  if (drawn) {
+    plotAs(drawn);
+  }
   return {
     element: root.element,
     state,
@@ -952,6 +998,7 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
       clearTimeout(asking);
       seen?.disconnect();
       query.destroy();
+      plot?.destroy();
       grid.destroy();
       root.destroy();
     }

@@ -20,7 +20,6 @@ export interface ScatterState {
 
 export interface ScatterOptions {
   state?: Partial<ScatterState>;
-  onState?(state: ScatterState): void;
   onOpen?(row: number): void;
 }
 
@@ -65,11 +64,6 @@ export function scatterView(first: RunSet, options: ScatterOptions = {}): ChartV
     return { x, y };
   }
 
-  function changed(): void {
-    options.onState?.({ ...state });
-    draw();
-  }
-
   function drawBar(chosen: { x: string; y: string }): void {
     const columns = axisColumns(set.columns);
     const focused = document.activeElement?.getAttribute('aria-label');
@@ -80,7 +74,7 @@ export function scatterView(first: RunSet, options: ScatterOptions = {}): ChartV
       box.disabled = !scale?.canLog;
       box.addEventListener('change', () => {
         put(box.checked);
-        changed();
+        draw();
       });
       return h('label', {}, box, 'log');
     };
@@ -88,18 +82,18 @@ export function scatterView(first: RunSet, options: ScatterOptions = {}): ChartV
       h('label', {}, 'X', columnSelect('Horizontal axis', columns, chosen.x, id => {
         state.x = id;
         state.logX = null;
-        changed();
+        draw();
       })),
       log('Logarithmic horizontal axis', x, !!x?.log, on => (state.logX = on)),
       h('label', {}, 'Y', columnSelect('Vertical axis', columns, chosen.y, id => {
         state.y = id;
         state.logY = null;
-        changed();
+        draw();
       })),
       log('Logarithmic vertical axis', y, !!y?.log, on => (state.logY = on)),
       h('label', {}, 'Colour', columnSelect('Colour of the points', columns, column(state.color)?.id ?? '', id => {
         state.color = id;
-        changed();
+        draw();
       }, ['', 'Each run']))
     );
     if (had && focused) {

@@ -37,7 +37,7 @@ export const PARTS: Readonly<Record<string, string>> = {
   log: 'which axes are logarithmic',
   smooth: 'how much curves are smoothed',
   best: 'whether the best so far is drawn',
-  chart: 'which chart',
+  chart: 'which chart, or the plot over the table: parallel or scatter',
   tab: 'the tab of a page',
   id: 'the run',
   ids: 'the runs compared, joined by commas'

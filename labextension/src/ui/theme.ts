@@ -67,6 +67,8 @@ const CSS = `
 .tracknb-view button.tnb-iconbutton { padding: 0 3px; border-color: transparent; background: none; flex: none; }
 .tracknb-view button.tnb-link { padding: 0; height: auto; border: 0; background: none; color: inherit; overflow: hidden; text-overflow: ellipsis; text-align: left; }
 .tracknb-view button.tnb-link:hover { text-decoration: underline; background: none; }
+.tracknb-view button.tnb-plainlink { height: 20px; padding: 0; border: 0; background: none; color: var(--tnb-accent); max-width: 100%; overflow: hidden; text-overflow: ellipsis; }
+.tracknb-view button.tnb-plainlink:hover:enabled { background: none; text-decoration: underline; }
 .tracknb-view .tnb-swatch { display: inline-block; width: 8px; height: 8px; flex: none; border-radius: 1px; }
 .tracknb-view .tnb-grid { position: relative; overflow: auto; border: 1px solid var(--tnb-line); background: var(--tnb-bg); contain: content; }
 .tracknb-view .tnb-head { position: sticky; top: 0; z-index: 3; display: flex; height: 28px; background: var(--tnb-bg2); border-bottom: 1px solid var(--tnb-line2); }
@@ -78,6 +80,7 @@ const CSS = `
 .tracknb-view .tnb-cell.tnb-plain { display: block; line-height: 27px; text-overflow: ellipsis; }
 .tracknb-view .tnb-plain.tnb-right { text-align: right; }
 .tracknb-view .tnb-cell > .tnb-chip { flex: none; max-width: 184px; }
+.tracknb-view .tnb-cell > .tnb-chip:last-of-type { flex: 0 1 auto; min-width: 0; }
 .tracknb-view .tnb-cell > span.tnb-t { overflow: hidden; text-overflow: ellipsis; }
 .tracknb-view .tnb-pin { position: sticky; z-index: 1; background: var(--tnb-bg); }
 .tracknb-view .tnb-head .tnb-pin { background: var(--tnb-bg2); }
@@ -140,6 +143,12 @@ export function isDark(): boolean {
   return window.matchMedia?.('(prefers-color-scheme: dark)').matches ?? false;
 }
 
+/**
+ * A view's own rules, one step stronger than the common ones: every output brings those along,
+ * and the ones of an output further down would win against this view's where both weigh the same.
+ */
+const ownRules = (css: string): string => css.replaceAll('.tracknb-view', 'div.tracknb-view');
+
 /** The root of a view: styles, a view's own among them, no notebook shortcuts inside, and the theme followed. */
 export function makeRoot(onTheme: () => void = () => undefined, css = ''): { element: HTMLElement; destroy(): void } {
   const element = document.createElement('div');
@@ -149,7 +158,7 @@ export function makeRoot(onTheme: () => void = () => undefined, css = ''): { ele
   element.addEventListener('focusin', event => (event.target as Element).setAttribute('data-lm-suppress-shortcuts', 'true'));
   // The styles travel with the view, so that it looks the same inside a shadow root.
   const style = document.createElement('style');
-  style.textContent = UPLOT_CSS + CSS + css;
+  style.textContent = UPLOT_CSS + CSS + ownRules(css);
   element.append(style);
   const apply = () => element.classList.toggle('tnb-dark', isDark());
   apply();

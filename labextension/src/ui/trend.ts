@@ -1,6 +1,6 @@
 /** One metric over the start times of runs: is it getting better? */
 
-import { button, h, setText } from './dom';
+import { button, h, setText, titleBar } from './dom';
 import { countText, formatNumber, formatTime, fullNumber } from './format';
 import { placeTip } from './marks';
 import { pageFromRow } from './page';
@@ -26,17 +26,13 @@ const TREND_CSS = `
 .tracknb-view .tnb-trend.tnb-near .uplot, .tracknb-view .tnb-trend.tnb-near .u-over { cursor: pointer; }
 .tracknb-view .tnb-bestline { display: flex; flex-wrap: wrap; align-items: center; gap: 0 6px; font-size: 12px; line-height: 20px; }
 .tracknb-view .tnb-bestline i { width: 16px; height: 0; flex: none; border-top: 2px solid var(--tnb-ok); }
-.tracknb-view button.tnb-plainlink { height: 20px; padding: 0; border: 0; background: none; color: var(--tnb-accent); max-width: 100%; overflow: hidden; text-overflow: ellipsis; }
-.tracknb-view button.tnb-plainlink:hover:enabled { background: none; text-decoration: underline; }
 `;
 
 export function trendView(payload: TrendPayload, host: Host = {}): View {
   const { data } = payload;
   let plot: uPlot | undefined;
   const root = makeRoot(() => plot?.redraw(false, true), QUERY_CSS + TREND_CSS);
-  root.element.append(
-    h('div', { class: 'tnb-bar' }, h('span', { class: 'tnb-title', title: payload.title }, payload.title), h('span', { class: 'tnb-quiet' }, payload.query))
-  );
+  root.element.append(titleBar(payload.title, payload.query, host.inside));
   if (data.n === 0) {
     root.element.append(
       payload.total > 0
@@ -47,14 +43,10 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
   }
 
   const given = host.state ?? {};
-  const tagCodes = (payload.tagFilter ?? []).map(([key, value]) =>
-    data.tags.dict.findIndex(pair => pair[0] === key && pair[1] === value)
-  );
   const isArchived = new Set<number>();
   // Where archived runs were not asked for, a table that the kernel makes anew may bring them.
   const hidesArchived = !data.archived?.length;
-  const firstSet = data.evalSets.dict.indexOf(given.sets ?? payload.evalFilter?.[0] ?? '');
-  let evalSet = firstSet;
+  let evalSet = data.evalSets.dict.indexOf(given.sets ?? '');
   // What was asked for stays asked for while other runs are shown, which may lack it.
   let wanted = given.metric ?? payload.metric;
   let metric = wanted;
@@ -86,8 +78,7 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
       if (isArchived.has(row)) {
         continue;
       }
-      const hasTag = tagCodes.length === 0 || data.tags.codes[row].some(code => tagCodes.includes(code));
-      if (hasTag && (evalSet < 0 || data.evalSets.codes[row].includes(evalSet)) && (!matches || matches(row))) {
+      if ((evalSet < 0 || data.evalSets.codes[row].includes(evalSet)) && (!matches || matches(row))) {
         rows.push(row);
       }
     }
@@ -430,7 +421,7 @@ export function trendView(payload: TrendPayload, host: Host = {}): View {
         }
       };
       put('q', box.text(), '');
-      put('sets', data.evalSets.dict[evalSet], payload.evalFilter?.[0]);
+      put('sets', data.evalSets.dict[evalSet], '');
       put('metric', wanted, payload.metric);
       put('x', across.select.value, 'time');
       put('log', log.checked ? 'y' : '', '');

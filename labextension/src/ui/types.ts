@@ -72,8 +72,6 @@ export interface RunsPayload extends Common, Goals {
   matched: number;
   note: string;
   now: number;
-  tagFilter: Pair[];
-  evalFilter: string[];
   data: RunData;
   /** How many runs the kernel holds for this view, and the question that it was made from. */
   held?: number;
@@ -201,8 +199,8 @@ export interface PageRun {
   color: number;
   attempt: number | null;
   source: { name: string; type: string; cell: string; count: string };
-  env: { python: string; platform: string };
-  git: { commit: string; branch: string; remote: string; dirty: boolean };
+  env: { python: string; platform: string; accelerator?: string; packages?: string };
+  git: { commit: string; branch: string; remote: string; dirty: boolean; changes?: string; untracked?: string[] };
   error: string;
   traceback: string;
   description: string;
@@ -212,6 +210,10 @@ export interface PageRun {
   params: Pair[];
   series: SeriesJson[];
   code: string;
+  /** The cells that the run depends on, in the order in which they ran, with the names for which it does. */
+  cells?: { count: number; names: string[]; source: string }[];
+  /** What its notebook, run from top to bottom, would not show. */
+  hiddenState?: string;
   inputs: { name: string; digest: string; context: string; source: string; type: string }[];
   files: FilesJson;
   parent: RelativeJson | null;
@@ -317,6 +319,25 @@ export type Target =
 /** What a person has set in a view, as flat text; state.ts names the parts. */
 export type ViewState = Readonly<Record<string, string>>;
 
+/** Where a run came from, as far as it is known. */
+export interface RunPlace {
+  /** The run's name, for people. */
+  run: string;
+  /** The notebook as the run names it, and by its path below the server's folder where that is known. */
+  source: string;
+  document?: string;
+  cell: string;
+  code: string;
+}
+
+/** The notebook that a view stands in, or that is open beside it. */
+export interface CellHost {
+  /** Scroll to the cell that made a run. */
+  goTo(place: RunPlace): Promise<void>;
+  /** Put the run's code into a new cell. */
+  restore(place: RunPlace): Promise<void>;
+}
+
 /** What surrounds a view: who hears it, and who it may ask. All of it may be missing in a saved notebook. */
 export interface Host {
   onSelect?(ids: string[]): void;
@@ -326,11 +347,13 @@ export interface Host {
   isThere?(): boolean;
   /** Show another page; `known` is what the saved output knows of it, for when no kernel answers. */
   open?(target: Target, known?: Payload): void;
+  /** Where there are notebooks to go to. */
+  cell?: CellHost;
   /** A kernel may still send points. */
   live?: boolean;
   /** What the view begins with; parts that it does not know are none of its business. */
   state?: ViewState;
-  /** The view is part of the dashboard, which has the button that copies the view. */
+  /** The view is part of another, which says what it shows and has the button that copies the view. */
   inside?: boolean;
 }
 

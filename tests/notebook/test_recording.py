@@ -1,0 +1,161 @@
+"""A run knows its cells: what a real shell, and a real kernel, leave in the store."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+import tracknb
+
+
+def run_cells(shell, *cells):
+    for cell in cells:
+        shell.run_cell(cell, store_history=True)
+
+
+def rows(store, query):
+    connection = sqlite3.connect(store)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+TRACKED = "%%track_run --name ridge\nimport tracknb\ntracknb.log_metric('loss', rate * 2)"
+
+
+def test_the_cells_that_a_run_depends_on_are_in_the_store(shell, store):
+    run_cells(shell, "rate = 1", "unused = 5", "rate = 2", TRACKED, "rate = 3")
+    (run,) = tracknb.search_runs(search_all_experiments=True, output_format="list")
+    cells = tracknb.MlflowClient().get_cells(run.info.run_id)
+    assert [(cell.source, cell.role, cell.names) for cell in cells] == [
+        ("rate = 2", "needed", ("rate",)),
+        (TRACKED, "tracked", ()),
+    ]
+    everything = tracknb.MlflowClient().get_cells(run.info.run_id, with_before=True)
+    assert [cell.source for cell in everything] == ["rate = 1", "unused = 5", "rate = 2", TRACKED]
+    assert all(cell.start_time <= cell.end_time for cell in everything)
+    tracknb.client.close_stores()
+    assert rows(store, "SELECT role, source FROM run_cells ORDER BY number")[2] == ("needed", "rate = 2")
+
+
+def test_a_second_run_adds_its_own_and_no_source_twice(shell, store):
+    run_cells(shell, "rate = 1", TRACKED, TRACKED, "rate = 1", TRACKED)
+    tracknb.client.close_stores()
+    assert rows(store, "SELECT count(*) FROM sources") == [(2,)]
+    assert rows(store, "SELECT count(*) FROM executions") == [(5,)]
+    assert rows(store, "SELECT role, count(*) FROM run_executions GROUP BY role ORDER BY role") == [
+        ("needed", 3),
+        ("tracked", 3),
+    ]
+
+
+def test_a_failing_cell_and_one_that_failed_before(shell):
+    run_cells(shell, "rate = 7\nraise ValueError", TRACKED + "\nraise RuntimeError")
+    (run,) = tracknb.search_runs(search_all_experiments=True, output_format="list")
+    cells = tracknb.MlflowClient().get_cells(run.info.run_id)
+    assert [(cell.status, cell.role) for cell in cells] == [("FAILED", "needed"), ("FAILED", "tracked")]
+
+
+def test_a_key_in_an_earlier_cell_does_not_reach_the_store(shell, store):
+    run_cells(shell, "api_key = 'sk-abcdefghijklmnopqrstuvwx'\nrate = len(api_key)", TRACKED)
+    tracknb.client.close_stores()
+    content = b"".join(path.read_bytes() for path in store.parent.rglob("*") if path.is_file())
+    assert b"abcdefghijklmnopqrstuvwx" not in content
+    assert b"rate = len(api_key)" in content
+
+
+def test_cells_of_before_the_extension_was_loaded_count_too(store, tmp_path):
+    """A real kernel, run by nbclient as CI systems do."""
+    cells = ["rate = 4", "%load_ext tracknb\noffset = 1", TRACKED.replace("rate * 2", "rate * 2 + offset")]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    path = tmp_path / "early.ipynb"
+    nbformat.write(notebook, path)
+    command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--inplace", str(path)]
+    environment = {"TRACKNB_TRACKING_URI": f"sqlite:///{store}"}
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, **environment})
+    (run,) = tracknb.search_runs(search_all_experiments=True, output_format="list")
+    assert [cell.source for cell in tracknb.MlflowClient().get_cells(run.info.run_id)] == cells
+
+
+def test_code_is_shown_and_saved(shell, tmp_path):
+    run_cells(shell, "def scale(x):\n    return x * rate", "rate = 3", "%time start = scale(1)")
+    run_cells(shell, TRACKED.replace("rate * 2", "start"))
+    code = tracknb.code()
+    assert " for rate\nrate = 3" in code.text()
+    notebook = json.loads(code.save(tmp_path / "code.ipynb").read_text())
+    nbformat.validate(nbformat.from_dict(notebook))
+    assert len(notebook["cells"]) == 4
+    script = code.save(tmp_path / "code.py").read_text()
+    assert "\n# %time start = scale(1)\n" in script
+    compile(script.replace("# %%track_run", "#"), "code.py", "exec")
+    with pytest.raises(tracknb.TracknbError, match="ends otherwise"):
+        code.save(tmp_path / "code.txt")
+
+
+def test_runs_that_are_removed_for_good_take_their_cells_along(shell, store):
+    run_cells(shell, "rate = 1", TRACKED)
+    (run,) = tracknb.search_runs(search_all_experiments=True, output_format="list")
+    client = tracknb.MlflowClient()
+    client.delete_run(run.info.run_id)
+    client.gc()
+    tracknb.client.close_stores()
+    for table in ("run_executions", "executions", "sources"):
+        assert rows(store, f"SELECT count(*) FROM {table}") == [(0,)], table
+
+
+def test_what_cannot_be_watched_leaves_the_cell_alone(shell):
+    class Thorny:
+        def __reduce_ex__(self, protocol):
+            raise SystemError("do not look at me")
+
+        def __eq__(self, other):
+            raise SystemError("nor compare me")
+
+        __hash__ = None  # type: ignore[assignment]
+
+    shell.user_ns["thorny"] = Thorny()
+    run_cells(shell, "other = thorny", "rate = 1 if thorny is other else 2", TRACKED)
+    (run,) = tracknb.search_runs(search_all_experiments=True, output_format="list")
+    assert run.data.metrics == {"loss": 2.0}
+    assert "rate = 1 if" in tracknb.code().text()
+
+
+def test_hidden_state_is_told(shell):
+    """The cell that gave ``rate`` was changed and run again, and gives another name now."""
+    for source in ("rate = 1", "speed = 2"):
+        shell.run_cell(source, store_history=True, cell_id="first")
+    run_cells(shell, TRACKED)
+    (run,) = tracknb.search_runs(search_all_experiments=True, output_format="list")
+    assert run.data.tags["tracknb.hidden_state"].startswith("rate came from an older version of the cell")
+    assert "hidden state" in tracknb.show(run.info.run_id).text()
+    page = tracknb.show(run.info.run_id).payload()["run"]
+    assert [(cell["names"], cell["source"]) for cell in page["cells"]] == [(["rate"], "rate = 1")]
+
+
+def test_random_numbers_without_a_seed_are_told(shell):
+    draw = "%%track_run\nimport tracknb, random\ntracknb.log_metric('a', random.random())"
+    run_cells(shell, "import random", draw, "random.seed(3)", draw)
+    tags = {
+        run.info.start_time: run.data.tags.get("tracknb.hidden_state", "")
+        for run in tracknb.search_runs(search_all_experiments=True, output_format="list")
+    }
+    unseeded, seeded = (tags[start] for start in sorted(tags))
+    assert unseeded == "random numbers of random were drawn without a seed"
+    assert seeded == ""
+
+
+def test_a_file_with_a_space_in_its_name_is_one_name(shell, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_cells(
+        shell, "open('my data.txt', 'w').write('4');", TRACKED.replace("rate * 2", "float(open('my data.txt').read())")
+    )
+    (written, _) = tracknb.code().cells
+    assert f"file:{tmp_path / 'my data.txt'}" in written.names

@@ -1,0 +1,381 @@
+"""Watches the cells of one kernel: what each of them read and changed, so that a run knows which ones it needs.
+
+What the text of a cell says is held against what really happened: which names are other
+objects afterwards, which objects have changed, which files were opened, whether random
+numbers were drawn. Where that cannot be known in time, a change is assumed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.util import source_from_cache
+from types import FunctionType, MethodType, ModuleType
+from typing import Any, Final
+
+from tracknb.capture.cellnames import CellNames, globals_of, names_of
+from tracknb.capture.executions import FILE, STATE, Execution
+from tracknb.capture.objects import Budget, Look, hash_of_state, is_atom, look
+
+# How long all looks at objects may take before and after a cell, and what a long cell may cost besides.
+_SECONDS: Final = 0.02
+_SHARE: Final = 0.05
+_MOST_SECONDS: Final = 1.0
+# Names that IPython binds itself; `_`, `__`, `_3` and `Out` are what a cell showed, and count.
+_HIDDEN: Final = frozenset({"In", "_ih", "_oh", "_dh", "_i", "_ii", "_iii", "exit", "quit", "get_ipython", "open"})
+_NOTHING: Final = object()
+_TEXTS_KEPT: Final = 500
+_WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_SEEDS: Final = ("seed", "manual_seed", "set_state", "setstate", "set_rng_state", "seed_everything", "set_seed")
+_ENVIRONMENT: Final = ("environ", "getenv", "putenv", "subprocess")
+
+
+@dataclass(slots=True)
+class _Before:
+    """What was there when a cell began."""
+
+    names: CellNames
+    reads: set[str]
+    ids: dict[str, int]
+    looks: dict[str, Look | None]
+    states: dict[str, object]
+    began: float
+    files: dict[str, str] = field(default_factory=dict)
+
+
+class Recorder:
+    """The executions of one kernel.
+
+    Parameters
+    ----------
+    namespace
+        The user's names, as the shell holds them.
+    hidden
+        Names that the shell put there before the user came.
+    """
+
+    def __init__(self, namespace: dict[str, Any], hidden: Mapping[str, Any]) -> None:
+        self.executions: list[Execution] = []
+        self._namespace = namespace
+        self._hidden = hidden
+        self._looks: dict[str, Look | None] = {}
+        # Names whose object could not be looked at, or not in time: it is not tried again.
+        self._unknown: dict[str, int] = {}
+        self._texts: OrderedDict[str, CellNames] = OrderedDict()
+        self._before: _Before | None = None
+
+    def adopt(self, source: str, code: str, *, execution_count: int) -> None:
+        """Note a cell that ran before anybody watched: only its text tells what it did."""
+        names = self._names_of(code)
+        held = {name for name in names.reads | names.stores if not is_atom(self._namespace.get(name))}
+        execution = Execution(len(self.executions) + 1, source, "", execution_count, 0, None, "FINISHED")
+        execution.reads, execution.kills = set(names.reads), set(names.binds)
+        execution.writes = names.binds | names.may_bind | held
+        self.executions.append(execution)
+
+    def begin(self, source: str, code: str, *, cell_id: str, execution_count: int, start_time: int) -> Execution:
+        """Note that a cell begins; ``code`` is what IPython makes of its source."""
+        execution = Execution(len(self.executions) + 1, source, cell_id, execution_count, start_time)
+        self.executions.append(execution)
+        budget = Budget(_SECONDS)
+        names = self._names_of(code)
+        ids = self._ids()
+        reads = set(ids) if names.reads_all else self._reached(names.reads)
+        looks = {}
+        for name in reads & set(ids):
+            if name not in self._looks and not is_atom(self._namespace[name]):
+                self._look(name, budget)
+            looks[name] = self._looks.get(name)
+        self._before = _Before(names, reads, ids, looks, _states(), time.perf_counter())
+        _watch_files(self._before.files)
+        return execution
+
+    def end(self, status: str, end_time: int) -> Execution | None:
+        """Note that the cell has ended, and find out what it did."""
+        before, self._before = self._before, None
+        _watch_files(None)
+        if before is None:
+            return None
+        execution = self.executions[-1]
+        execution.status, execution.end_time = status, end_time
+        took = time.perf_counter() - before.began
+        self._compare(execution, before, Budget(min(_MOST_SECONDS, max(_SECONDS, took * _SHARE))))
+        return execution
+
+    # -- what a cell did ---------------------------------------------------------------
+
+    def _compare(self, execution: Execution, before: _Before, budget: Budget) -> None:
+        now, names = self._ids(), before.names
+        rebound = {name for name in now.keys() | before.ids.keys() if now.get(name) != before.ids.get(name)}
+        sure = names.binds if execution.status == "FINISHED" else set()
+        bound = (sure | names.may_bind) & (now.keys() | before.ids.keys())
+        # Importing once more what is there already changes nothing.
+        bound = {name for name in bound if name in rebound or not _is_imported(self._namespace.get(name))}
+        kills = rebound | (sure & bound)
+        writes = kills | bound
+        changed = self._changed(before, now, kills, budget)
+        writes |= changed | self._sharing(changed, before.looks)
+        execution.reads = before.reads & (before.ids.keys() | names.reads)
+        execution.writes, execution.kills = writes, kills
+        self._note_states(execution, before)
+        self._note_files(execution, before.files)
+        self._look_again(writes, now, budget)
+
+    def _changed(self, before: _Before, now: Mapping[str, int], kills: set[str], budget: Budget) -> set[str]:
+        """Return the names whose object is the same one and holds something else, or may."""
+        found = set()
+        for name in (before.reads | before.names.stores) & now.keys() - kills:
+            value = self._namespace[name]
+            if is_atom(value):
+                # Attributes of a module or class are state that is bound there.
+                if name in before.names.stores:
+                    found.add(name)
+                continue
+            if isinstance(value, FunctionType) and not value.__closure__ and name not in before.names.stores:
+                continue
+            then, after = before.looks.get(name), self._look(name, budget)
+            if then is None or after is None or then.digest != after.digest:
+                found.add(name)
+        return found
+
+    def _look(self, name: str, budget: Budget) -> Look | None:
+        """Look at the object of a name, and remember what it holds."""
+        value = self._namespace[name]
+        if self._unknown.get(name) == id(value):
+            return None
+        found = self._looks[name] = look(value, budget)
+        if found is None:
+            self._unknown[name] = id(value)
+        else:
+            self._unknown.pop(name, None)
+        return found
+
+    def _sharing(self, changed: set[str], looks: Mapping[str, Look | None]) -> set[str]:
+        """Return the other names whose objects share parts with those that changed."""
+        parts: set[int] = set()
+        for name in changed:
+            for seen in (self._looks.get(name), looks.get(name)):
+                parts |= seen.parts if seen is not None else frozenset()
+            parts.add(id(self._namespace[name]))
+        sharing = set()
+        for name, value in self._namespace.items():
+            seen = self._looks.get(name)
+            if name not in changed and (id(value) in parts or (seen is not None and not parts.isdisjoint(seen.parts))):
+                sharing.add(name)
+        return {name for name in sharing if not is_atom(self._namespace[name])}
+
+    def _look_again(self, writes: set[str], now: Mapping[str, int], budget: Budget) -> None:
+        """Remember what the objects that changed hold now, for the next cell that reads them."""
+        for name in writes:
+            self._looks.pop(name, None)
+        for name in writes & now.keys():
+            if not is_atom(self._namespace[name]):
+                self._look(name, budget)
+
+    def _note_states(self, execution: Execution, before: _Before) -> None:
+        states, attributes = _states(), before.names.attributes
+        seeds = not attributes.isdisjoint(_SEEDS)
+        for name, value in states.items():
+            if value == before.states.get(name):
+                continue
+            execution.writes.add(name)
+            if name in _RANDOM and not seeds:
+                # Numbers were drawn: the next one depends on those before it.
+                execution.reads.add(name)
+            else:
+                execution.kills.add(name)
+        if not attributes.isdisjoint(_ENVIRONMENT):
+            execution.reads.add(f"{STATE}environ")
+        if _imports(before.names):
+            execution.reads.add(f"{STATE}path")
+
+    def _note_files(self, execution: Execution, files: Mapping[str, str]) -> None:
+        for path, how in files.items():
+            if not os.path.isabs(path):
+                execution.reads.add(f"{STATE}cwd")
+            name = f"{FILE}{os.path.abspath(path)}"
+            if "r" in how:
+                execution.reads.add(name)
+            if "w" in how:
+                execution.writes.add(name)
+                if "r" not in how and "a" not in how:
+                    execution.kills.add(name)
+
+    # -- names -------------------------------------------------------------------------
+
+    def _names_of(self, code: str) -> CellNames:
+        known = self._texts.get(code)
+        if known is None:
+            known = self._texts[code] = names_of(code)
+            if len(self._texts) > _TEXTS_KEPT:
+                self._texts.popitem(last=False)
+        return known
+
+    def _ids(self) -> dict[str, int]:
+        """Return which object each of the user's names stands for."""
+        hidden = self._hidden
+        return {
+            name: id(value)
+            for name, value in list(self._namespace.items())
+            if _is_shown(name)
+            or (name not in _HIDDEN and not name.startswith("_i") and hidden.get(name, _NOTHING) is not value)
+        }
+
+    def _reached(self, names: set[str]) -> set[str]:
+        """Return names, with those that the functions and classes behind them look up when they are used."""
+        found: set[str] = set()
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            if name in found:
+                continue
+            found.add(name)
+            if name in self._namespace:
+                waiting.extend(self._looked_up(self._namespace[name]))
+        return found
+
+    def _looked_up(self, value: Any) -> set[str]:
+        """Return the names of the user that a value looks up when it is called or used."""
+        found: set[str] = set()
+        for function in _functions_of(value, self._namespace):
+            found |= globals_of(function.__code__) & self._namespace.keys()
+        # An object's class may have been changed since it was made.
+        return found | {base.__name__ for base in type(value).__mro__ if self._namespace.get(base.__name__) is base}
+
+
+def _is_imported(value: Any) -> bool:
+    """Say whether a value is a module, or a class or function of one."""
+    return isinstance(value, ModuleType) or (
+        callable(value) and hasattr(value, "__qualname__") and getattr(value, "__module__", None) != "__main__"
+    )
+
+
+def _is_shown(name: str) -> bool:
+    """Say whether a name is `_`, `__`, `___` or `_3`: what a cell showed, which IPython hides but code reads."""
+    return name.startswith("_") and (not name.strip("_") or name[1:].isdecimal())
+
+
+def _functions_of(value: Any, namespace: Mapping[str, Any]) -> list[FunctionType]:
+    """Return the functions of the user's own that a value is, or that its class has."""
+    if isinstance(value, MethodType):
+        value = value.__func__
+    # Behind functools.wraps and functools.partial.
+    value = getattr(value, "func", value) if type(value).__name__ == "partial" else value
+    if isinstance(value, FunctionType):
+        own = [value] if value.__globals__ is namespace else []
+        inner = getattr(value, "__wrapped__", None)
+        return own + (_functions_of(inner, namespace) if isinstance(inner, FunctionType) else [])
+    kind = value if isinstance(value, type) else type(value)
+    if kind.__module__ != namespace.get("__name__", "__main__"):
+        return []
+    found = []
+    for base in kind.__mro__:
+        for member in vars(base).values():
+            function = getattr(member, "fget", None) or getattr(member, "__func__", member)
+            if isinstance(function, FunctionType) and function.__globals__ is namespace:
+                found.append(function)
+    return found
+
+
+# -- state that no name holds ----------------------------------------------------------
+
+
+def _states() -> dict[str, object]:
+    """Return what stands for the state of the process, as far as it can be compared."""
+    found: dict[str, object] = {
+        f"{STATE}cwd": _working_directory(),
+        f"{STATE}path": tuple(sys.path),
+        f"{STATE}environ": hash(frozenset(os.environ.items())),
+    }
+    for name, read in _RANDOM.items():
+        module = sys.modules.get(name.removeprefix(STATE))
+        if module is not None:
+            found[name] = hash_of_state(lambda read=read, module=module: read(module))  # type: ignore[misc]
+    return found
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
+
+
+_RANDOM: Final[dict[str, Callable[[ModuleType], Any]]] = {
+    f"{STATE}random": lambda module: module.getstate(),
+    f"{STATE}numpy": lambda module: module.random.get_state(legacy=True),
+    f"{STATE}torch": lambda module: module.random.get_rng_state().numpy().tobytes(),
+}
+
+
+def _imports(names: CellNames) -> bool:
+    """Say whether a cell imports something: then it depends on where Python looks for it."""
+    return any(isinstance(sys.modules.get(name), ModuleType) for name in names.attributes)
+
+
+# -- files -----------------------------------------------------------------------------
+
+_watched: dict[str, str] | None = None
+_is_hooked = False
+# What belongs to Python, to packages and to Jupyter is no data of the user's.
+_OWN: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_PLACES: Final = {_OWN, sys.prefix, sys.base_prefix, *(item for item in sys.path if "site-packages" in item)}
+_NOT_OURS: Final = (
+    *(os.path.realpath(place) + os.sep for place in _PLACES),
+    *("/proc/", "/sys/", "/dev/", "/etc/", "/usr/share/"),
+)
+
+
+def _watch_files(found: dict[str, str] | None) -> None:
+    """Note the files that are opened from now on; None ends it."""
+    global _watched, _is_hooked
+    _watched = found
+    if found is not None and not _is_hooked:
+        _is_hooked = True
+        # It cannot be taken back, so it does next to nothing while nobody watches.
+        sys.addaudithook(_heard)
+
+
+def _heard(event: str, arguments: tuple[Any, ...]) -> None:
+    if _watched is None or event not in _EVENTS:
+        return
+    with contextlib.suppress(Exception):
+        _EVENTS[event](_watched, arguments)
+
+
+def _opened(found: dict[str, str], arguments: tuple[Any, ...]) -> None:
+    path, mode, flags = arguments
+    if isinstance(path, int):
+        return
+    path = os.fsdecode(path)
+    if path.endswith((".pyc", ".pyo")):
+        with contextlib.suppress(ValueError):
+            path = source_from_cache(path)
+    real = os.path.abspath(path)
+    if real.startswith(_NOT_OURS) or f"{os.sep}." in real or "tracknb" in os.path.basename(real):
+        return
+    if isinstance(mode, str):
+        writes = any(letter in mode for letter in "wxa+")
+        how = ("a" if "a" in mode else "") + ("r" if "r" in mode or "+" in mode else "") + ("w" if writes else "")
+    else:
+        writes = bool((flags or 0) & _WRITING)
+        how = ("w" if writes else "r") + ("a" if (flags or 0) & os.O_APPEND else "")
+    found[path] = "".join(sorted(set(found.get(path, "") + how)))
+
+
+def _removed(found: dict[str, str], arguments: tuple[Any, ...]) -> None:
+    path = os.fsdecode(arguments[0])
+    found[path] = "".join(sorted(set(found.get(path, "") + "w")))
+
+
+def _renamed(found: dict[str, str], arguments: tuple[Any, ...]) -> None:
+    for path, how in zip(map(os.fsdecode, arguments[:2]), ("rw", "w"), strict=True):
+        found[path] = "".join(sorted(set(found.get(path, "") + how)))
+
+
+_EVENTS: Final = {"open": _opened, "os.remove": _removed, "os.rename": _renamed}

@@ -1,0 +1,169 @@
+"""A run again: the cells behind it, in a new kernel, and whether the numbers are the same."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from tracknb import config
+from tracknb.client import TrackingClient
+from tracknb.entities import REPLAY_TAG, SOURCE_NAME_TAG, CellExecution, Run
+from tracknb.errors import InvalidValue, MissingExtra, TracknbError
+from tracknb.view.replay import Difference, ReplayVerdict
+
+# Beyond this share of a value two numbers count as different: other machines round sums otherwise.
+TOLERANCE: Final = 1e-6
+_NEEDED: Final = ("nbclient", "nbformat", "ipykernel")
+
+
+def replay(
+    client: TrackingClient, run: Run, *, timeout_seconds: int | None = None, done: Callable[[], None] | None = None
+) -> ReplayVerdict:
+    """Run the cells that a run depends on, and its own, in a new kernel; return how the numbers compare.
+
+    Parameters
+    ----------
+    run
+        The run; what is made again is a child of it, tagged with its id.
+    timeout_seconds
+        The longest that one cell may take; any time if left out.
+    done
+        Called after each cell.
+
+    Raises
+    ------
+    InvalidValue
+        Its cells were not recorded, as of a run that a script made.
+    MissingExtra
+        nbclient or ipykernel is not installed.
+    TracknbError
+        A cell failed that did not fail then, or none made a run in this store.
+    """
+    cells = client.get_cells(run.info.run_id)
+    if not cells:
+        raise InvalidValue(
+            f"Which cells made {run.info.run_name} was not recorded, so it cannot be replayed. "
+            "tracknb.code() shows what is known of its code."
+        )
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingExtra(f'A replay needs {", ".join(missing)}. Install: pip install "tracknb[lab]"')
+    known = {item.info.run_id for item in _replays(client, run)}
+    _execute(client, run, cells, timeout_seconds, done)
+    made = [item for item in _replays(client, run) if item.info.run_id not in known]
+    if not made:
+        raise TracknbError(
+            f"The cells of {run.info.run_name} ran, and made no run in {client.tracking_uri}. "
+            "Perhaps one of them names another store."
+        )
+    again = _likest(run, made)
+    return ReplayVerdict(run, again, differences(run, again), cells=len(cells))
+
+
+def differences(run: Run, again: Run) -> list[Difference]:
+    """Return what differs between a run and its replay: metrics by their last value, and params."""
+    found = []
+    for key, was in sorted(run.data.metrics.items()):
+        now = again.data.metrics.get(key)
+        if now is None or not (was == now or (math.isnan(was) and math.isnan(now))):
+            is_close = now is not None and math.isclose(was, now, rel_tol=TOLERANCE)
+            found.append(Difference("metric", key, repr(was), None if now is None else repr(now), is_close=is_close))
+    for key, text in sorted(run.data.params.items()):
+        if again.data.params.get(key) != text:
+            found.append(Difference("param", key, text, again.data.params.get(key)))
+    return found
+
+
+def _replays(client: TrackingClient, run: Run) -> list[Run]:
+    """Return the replays of a run, the oldest first."""
+    filter_string = f"tags.`{REPLAY_TAG}` = '{run.info.run_id}'"
+    ids = [item.experiment_id for item in client.search_experiments(max_results=None)]
+    return list(client.search_runs(ids, filter_string))[::-1]
+
+
+def _likest(run: Run, made: Sequence[Run]) -> Run:
+    """Return which of several new runs stands for the old one: a cell may make many."""
+
+    def unlike(other: Run) -> tuple[bool, bool, bool]:
+        return (
+            other.info.run_name != run.info.run_name,
+            dict(other.data.params) != dict(run.data.params),
+            other.data.metrics.keys() != run.data.metrics.keys(),
+        )
+
+    return min(made, key=unlike)
+
+
+def _execute(
+    client: TrackingClient,
+    run: Run,
+    cells: Sequence[CellExecution],
+    timeout_seconds: int | None,
+    done: Callable[[], None] | None,
+) -> None:
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    notebook = nbformat.v4.new_notebook(  # type: ignore[no-untyped-call,unused-ignore]
+        cells=[_load_cell(), *map(_as_cell, cells)],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    )
+    source = run.data.tags.get(SOURCE_NAME_TAG, "")
+    folder = os.path.dirname(source) if os.path.isabs(source) else ""
+    folder = folder if os.path.isdir(folder) else os.getcwd()
+    executor = NotebookClient(
+        notebook,
+        timeout=timeout_seconds,
+        kernel_name="python3",
+        resources={"metadata": {"path": folder}},
+        extra_arguments=["--log-level=ERROR"],
+        store_widget_state=False,
+        record_timing=False,
+        on_cell_complete=lambda **_: done() if done is not None else None,
+    )
+    try:
+        executor.execute(env=_environment(client, run, source))
+    except CellExecutionError as problem:
+        raise TracknbError(
+            f"{_first_failed(notebook, cells)} failed, and did not when {run.info.run_name} was made: "
+            f"{problem.ename}: {problem.evalue}. Its code: %track code {run.info.run_id[:8]}"
+        ) from problem
+    except (CellTimeoutError, DeadKernelError) as problem:
+        raise TracknbError(f"The replay of {run.info.run_name} did not come to its end: {problem}") from problem
+
+
+def _environment(client: TrackingClient, run: Run, source: str) -> Mapping[str, str]:
+    own = {
+        "TRACKNB_TRACKING_URI": client.address,
+        config.REPLAY_VARIABLE: run.info.run_id,
+        # What Jupyter Server sets for its kernels: the new run's source is the same notebook.
+        "JPY_SESSION_NAME": source,
+    }
+    return {**os.environ, **own}
+
+
+def _load_cell() -> Any:
+    """Return the cell that makes ``%%track_run`` known; the run's own kernel may have loaded it by its settings."""
+    import nbformat
+
+    return nbformat.v4.new_code_cell("%load_ext tracknb")  # type: ignore[no-untyped-call,unused-ignore]
+
+
+def _as_cell(cell: CellExecution) -> Any:
+    import nbformat
+
+    # One that failed then is let fail again: what it did before that counts.
+    tags = [] if cell.status == "FINISHED" else ["raises-exception"]
+    return nbformat.v4.new_code_cell(cell.source, metadata={"tags": tags})  # type: ignore[no-untyped-call,unused-ignore]
+
+
+def _first_failed(notebook: Any, cells: Sequence[CellExecution]) -> str:
+    for item, cell in zip(notebook.cells[1:], cells, strict=True):
+        failed = any(output.output_type == "error" for output in item.get("outputs", []))
+        if failed and cell.status == "FINISHED":
+            return f"The cell [{cell.execution_count}]" if cell.execution_count else "A cell"
+    return "A cell"
