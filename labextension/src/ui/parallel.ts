@@ -410,6 +410,9 @@ export function parallelView(first: RunSet, options: ParallelOptions = {}): Char
     width = now;
     drawAxes();
     drawLines();
+    const kept = current;
+    light(undefined, false);
+    light(kept, false, xOf(scales.length - 1));
   });
   return {
     element,

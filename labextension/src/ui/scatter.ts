@@ -114,7 +114,14 @@ export function scatterView(first: RunSet, options: ScatterOptions = {}): ChartV
     paint();
   }
 
+  /** Draws the points anew; the run that was pointed at stays so. */
   function paint(): void {
+    const kept = points[current]?.row;
+    layOut();
+    light(kept === undefined ? -1 : points.findIndex(point => point.row === kept), false);
+  }
+
+  function layOut(): void {
     light(-1, false);
     points = [];
     const context = sized(canvas, width, HEIGHT);
@@ -251,6 +258,8 @@ export function scatterView(first: RunSet, options: ScatterOptions = {}): ChartV
   return {
     element,
     update(next) {
+      // Its rows are others.
+      light(-1, false);
       set = next;
       draw();
     },
