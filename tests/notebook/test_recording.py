@@ -45,6 +45,13 @@ def test_the_cells_that_a_run_depends_on_are_in_the_store(shell, store):
     assert rows(store, "SELECT role, source FROM run_cells ORDER BY number")[2] == ("needed", "rate = 2")
 
 
+def test_a_name_that_begins_as_names_of_inputs_do_is_one_like_others(shell):
+    run_cells(shell, "_items = [1]", "_items.append(2)", TRACKED.replace("rate", "len(_items)"))
+    (run,) = tracknb.search_runs(search_all_experiments=True, output_format="list")
+    cells = tracknb.MlflowClient().get_cells(run.info.run_id)
+    assert [cell.source for cell in cells][:2] == ["_items = [1]", "_items.append(2)"]
+
+
 def test_a_second_run_adds_its_own_and_no_source_twice(shell, store):
     run_cells(shell, "rate = 1", TRACKED, TRACKED, "rate = 1", TRACKED)
     tracknb.client.close_stores()

@@ -68,6 +68,8 @@ class Recorder:
         self._unknown: dict[str, int] = {}
         self._texts: OrderedDict[str, CellNames] = OrderedDict()
         self._before: _Before | None = None
+        # Names of inputs, `_i3`, that were met.
+        self._inputs: set[str] = set()
 
     def adopt(self, source: str, code: str, *, execution_count: int) -> None:
         """Note a cell that ran before anybody watched: only its text tells what it did."""
@@ -119,7 +121,7 @@ class Recorder:
         kills = rebound | (sure & bound)
         writes = kills | bound
         changed = self._changed(before, now, kills, budget)
-        writes |= changed | self._sharing(changed, before.looks)
+        writes |= changed | self._sharing(changed, now, before.looks)
         execution.reads = before.reads & (before.ids.keys() | names.reads)
         execution.writes, execution.kills = writes, kills
         self._note_states(execution, before)
@@ -155,7 +157,7 @@ class Recorder:
             self._unknown.pop(name, None)
         return found
 
-    def _sharing(self, changed: set[str], looks: Mapping[str, Look | None]) -> set[str]:
+    def _sharing(self, changed: set[str], now: Mapping[str, int], looks: Mapping[str, Look | None]) -> set[str]:
         """Return the other names whose objects share parts with those that changed."""
         parts: set[int] = set()
         for name in changed:
@@ -163,9 +165,9 @@ class Recorder:
                 parts |= seen.parts if seen is not None else frozenset()
             parts.add(id(self._namespace[name]))
         sharing = set()
-        for name, value in self._namespace.items():
+        for name, value in now.items():
             seen = self._looks.get(name)
-            if name not in changed and (id(value) in parts or (seen is not None and not parts.isdisjoint(seen.parts))):
+            if name not in changed and (value in parts or (seen is not None and not parts.isdisjoint(seen.parts))):
                 sharing.add(name)
         return {name for name in sharing if not is_atom(self._namespace[name])}
 
@@ -218,12 +220,15 @@ class Recorder:
 
     def _ids(self) -> dict[str, int]:
         """Return which object each of the user's names stands for."""
-        hidden = self._hidden
+        hidden, inputs = self._hidden, self._inputs
+        # IPython binds a name for each cell's input, and so most names of a long session: those are passed over first.
+        held = [item for item in self._namespace.copy().items() if item[0] not in inputs]
+        inputs.update(name for name, _ in held if _is_input(name))
         return {
             name: id(value)
-            for name, value in list(self._namespace.items())
+            for name, value in held
             if _is_shown(name)
-            or (name not in _HIDDEN and not name.startswith("_i") and hidden.get(name, _NOTHING) is not value)
+            or (name not in _HIDDEN and name not in inputs and hidden.get(name, _NOTHING) is not value)
         }
 
     def _reached(self, names: set[str]) -> set[str]:
@@ -253,6 +258,11 @@ def _is_imported(value: Any) -> bool:
     return isinstance(value, ModuleType) or (
         callable(value) and hasattr(value, "__qualname__") and getattr(value, "__module__", None) != "__main__"
     )
+
+
+def _is_input(name: str) -> bool:
+    """Say whether a name is `_i3`: the text of a cell, which IPython keeps."""
+    return name.startswith("_i") and name[2:].isdecimal()
 
 
 def _is_shown(name: str) -> bool:
