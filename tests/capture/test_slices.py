@@ -15,6 +15,9 @@ from tests.capture.slices import NOTEBOOKS
 from tracknb.capture.executions import slice_of
 from tracknb.capture.recorder import Recorder
 
+# What all of them look at is made once.
+pytestmark = pytest.mark.xdist_group("slices")
+
 
 def ran(tasks):
     """What the last cell of each list of cells shows, each run in a process of its own."""
