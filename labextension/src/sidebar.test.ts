@@ -92,3 +92,22 @@ it('tells why a star could not be given', async () => {
 
   await vi.waitFor(() => expect(said).toEqual(['You may look at runs here, but not change them.']));
 });
+
+it('keeps rows and ticks, and opens what is clicked, until what another filter asks has come', async () => {
+  (await asked.request('stores')).reply(stores('a.db'));
+  (await asked.request('runs')).reply(runs('one', 'two'));
+  await vi.waitFor(() => expect(names()).toHaveLength(2));
+  panel.node.querySelector<HTMLInputElement>('[aria-label="Select two"]')!.click();
+  const list = panel.node.querySelector('.tnb-sidelist')!;
+  panel.node.querySelector<HTMLElement>('[aria-label="Only runs with your star"]')!.click();
+  const answer = await asked.request('runs', { starred: 'true' });
+  expect(names()).toHaveLength(2);
+  expect(list.getAttribute('aria-busy')).toBe('true');
+  panel.node.querySelector<HTMLElement>('.tnb-sidename')!.click();
+  expect(shown).toEqual(['a.db']);
+  answer.reply(runs('two'));
+
+  await vi.waitFor(() => expect(names()).toEqual(['two']));
+  expect(list.getAttribute('aria-busy')).toBe('false');
+  expect(panel.selected).toEqual(['two']);
+});

@@ -100,7 +100,8 @@ export class RunsSidebar extends Widget {
   private change(filters: Partial<RunFilters>): void {
     this.filters = { ...this.filters, ...filters };
     this.limit = PAGE;
-    this.listed = undefined;
+    // What is there stays, and can be used, until what is asked now has come.
+    this.isStale = true;
     this.problem = '';
     // Whatever is under way answers what is no longer asked.
     this.looks += 1;
@@ -132,11 +133,14 @@ export class RunsSidebar extends Widget {
         return;
       }
       this.listed = listed;
-      this.isEmpty = listed === undefined;
+      this.isStale = false;
       this.problem = '';
     } catch (problem) {
       if (!isOvertaken()) {
         this.problem = (problem as Error).message;
+        if (this.isStale) {
+          this.listed = undefined;
+        }
         await this.draw();
       }
       throw problem;
@@ -182,7 +186,7 @@ export class RunsSidebar extends Widget {
       filters: this.filters,
       rows: [...(feed?.rows.values() ?? [])],
       more: (feed?.more ?? false) && this.limit < MOST,
-      loading: feed === undefined && !this.isEmpty,
+      loading: this.isStale,
       problem: this.problem,
       stores: this.stores,
       likely: this.likely,
@@ -215,6 +219,6 @@ export class RunsSidebar extends Widget {
   private likely: string | null = null;
   private document = '';
   private problem = '';
-  /** There is no store, so nothing will be loaded. */
-  private isEmpty = false;
+  /** What is listed is not yet what is asked. */
+  private isStale = true;
 }

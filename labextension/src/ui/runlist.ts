@@ -62,6 +62,7 @@ export interface RunListState {
   filters: RunFilters;
   rows: readonly RunRow[];
   more: boolean;
+  /** The rows, if any, answer what was asked before. */
   loading: boolean;
   /** What went wrong, for people. */
   problem: string;
@@ -101,6 +102,7 @@ const CSS = `
 .tracknb-view .tnb-scope button + button { margin-left: -1px; }
 .tracknb-view .tnb-scope button[aria-pressed=true] { background: var(--tnb-soft); border-color: var(--tnb-accent); position: relative; font-weight: 600; }
 .tracknb-view .tnb-sidelist { flex: 1; overflow: auto; margin: 0; padding: 0; list-style: none; }
+.tracknb-view .tnb-sidelist[aria-busy=true] { opacity: .5; transition: opacity .1s .3s; }
 .tracknb-view .tnb-siderow { display: grid; grid-template-columns: 14px 10px minmax(0, 1fr) auto 24px; column-gap: 6px; align-items: center; padding: 4px 4px 4px 8px;
   border-bottom: 1px solid var(--tnb-line); content-visibility: auto; contain-intrinsic-size: auto 49px; }
 .tracknb-view .tnb-siderow:hover { background: var(--tnb-bg2); }
@@ -417,6 +419,7 @@ export function runListView(host: RunListHost): RunListView {
       drawRows();
       drawFoot();
       drawEmpty(next);
+      list.setAttribute('aria-busy', String(next.loading));
     },
     destroy() {
       clearInterval(clock);
