@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tests.benchmarks import logging_parts, reading_parts, safety_parts, start_part, views
+from tests.benchmarks import cells_part, logging_parts, reading_parts, safety_parts, start_part, views
 from tests.benchmarks.contestants import Failed
 from tests.benchmarks.table import GOALS, PARTS, Row, markdown
 
@@ -21,6 +21,7 @@ MEASURES: Final[dict[str, Part]] = {
     "paced": logging_parts.paced,
     "bytes": logging_parts.bytes_per_point,
     "start": start_part.start,
+    "cells": cells_part.cells,
     "search": reading_parts.search,
     "history": reading_parts.history,
     "kill": safety_parts.kill,

@@ -15,8 +15,9 @@ from typing import Any, Final
 from tests.benchmarks.table import Row
 
 _SCRIPTS: Final = Path(__file__).parent / "peers"
-# Peer: the variable that names its Python, its script, and what to install there.
+# Peer: the variable that names its Python, its script if it has one, and what to install there.
 PEERS: Final = {
+    "ipyflow": ("TRACKNB_BENCH_IPYFLOW", "", "ipyflow"),
     "mlflow": ("TRACKNB_BENCH_MLFLOW", "mlflow_peer.py", "mlflow"),
     "trackio": ("TRACKNB_BENCH_TRACKIO", "trackio_peer.py", "trackio"),
 }

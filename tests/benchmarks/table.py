@@ -83,6 +83,12 @@ GOALS: Final = {
     ),
     "start.new": Goal("start", "process start to first metric, new store, MLflow / ours", "ms", "its / ours", 9, 20),
     "start.old": Goal("start", "process start to first metric, old store, MLflow / ours", "ms", "its / ours", 5.5, 12),
+    "cell.small": Goal("cells", "added to a small cell, ours beside ipyflow", "ms", "ours", 3, 1),
+    "cell.late": Goal(
+        "cells", "added to a small cell after 5,000 others", "ms", "ours", 3, 1, smaller=("5,000", "500")
+    ),
+    "cell.loop": Goal("cells", "added to a loop of 3,000,000 steps, ours beside ipyflow", "%", "ours", 5, 2),
+    "cell.calls": Goal("cells", "added to a loop of 1,000,000 calls, ours beside ipyflow", "%", "ours", 5, 2),
     "build": Goal("search", "building runs through the API, MLflow / ours", "ms/run", "its / ours"),
     "page.1k": Goal("search", "page of 50 runs at 1k, MLflow / ours", "ms", "its / ours", 5, 6),
     # MLflow's newest releases find the newest runs of 10,000 by an index; sorting is what they do not.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
@@ -114,22 +115,22 @@ def test_parallel_coordinates_keep_a_range_and_scatter_opens_a_run(lab, lab_page
     output = lab_page.output(1)
     output.get_by_role("tab", name="Parallel coordinates").click(timeout=20_000)
     rail = output.get_by_role("slider", name="Range of seed")
-    box = rail.bounding_box()
+    box = lab_page.steady_box(rail)
     lab_page.page.mouse.move(box["x"] + 10, box["y"] + box["height"] - 1)
     lab_page.page.mouse.down()
     lab_page.page.mouse.move(box["x"] + 10, box["y"] + box["height"] * 0.4, steps=4)
     lab_page.page.mouse.up()
     count = output.locator("[role=tabpanel]:not([hidden]) [role=status]").first
 
-    assert count.inner_text() == "3 of 5 runs"
+    expect(count).to_have_text("3 of 5 runs")
     rail.focus()
     lab_page.page.keyboard.press("Delete")
-    assert count.inner_text() == "5 runs"
+    expect(count).to_have_text("5 runs")
 
     output.get_by_role("tab", name="Scatter").click()
     output.locator(".tnb-scatter").focus()
     lab_page.page.keyboard.press("ArrowRight")
-    assert "seed 0" in output.locator(".tnb-scatter .tnb-tip").inner_text()
+    expect(output.locator(".tnb-scatter .tnb-tip")).to_contain_text("seed 0")
     lab_page.page.keyboard.press("Enter")
     output.get_by_role("button", name="Back").wait_for(timeout=10_000)
     assert "seed 0" in output.inner_text()

@@ -36,16 +36,17 @@ def own_lab(tmp_path_factory):
 
 
 @pytest.fixture
-def page(browser, own_lab, request):
+def page(request, lend, own_lab):
     """A page; each test works in a folder of its own, and so in a store of its own."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    yield LabPage(context.new_page(), own_lab)
-    context.close()
+    # The panel remembers what was chosen, and the layout what was open.
+    with lend(request, own_lab, keep_application=False) as page:
+        yield page
 
 
 @pytest.fixture
 def folder(own_lab, request):
-    place = own_lab.folder / request.node.originalname
+    # A test that is done again needs another one.
+    place = own_lab.folder / f"{request.node.originalname}-{getattr(request.node, 'execution_count', 1)}"
     place.mkdir()
     return place
 

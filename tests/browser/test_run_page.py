@@ -119,7 +119,7 @@ def test_curves_tell_step_and_value_under_the_pointer(page):
     chart = view.locator(".tnb-chart", has=lab_page.page.get_by_role("heading", name="loss", exact=True))
     over = chart.locator(".u-over")
     over.scroll_into_view_if_needed()
-    box = over.bounding_box()
+    box = lab_page.steady_box(over)
     over.hover(position={"x": box["width"] * 6 / 11, "y": 20})
 
     tip = chart.locator(".tnb-tip")

@@ -67,7 +67,7 @@ def table_of(lab, lab_page):
     def opened(name, *cells):
         lab_page.open(lab.write(f"{name}.ipynb", [new_store(name), *cells, "%track runs"]))
         lab_page.run_all()
-        lab_page.wait_until_done(len(cells) + 1, 90)
+        lab_page.wait_until_done(len(cells) + 1, 180)
         output = lab_page.output(len(cells) + 1)
         output.locator(".tnb-grid").wait_for(timeout=20_000)
         return output
