@@ -44,6 +44,13 @@ def test_a_tracked_cell_is_one_finished_run_and_its_names_live_on(shell):
     assert len(tracknb.get_metric_history(run.info.run_id, "loss")) == 3
 
 
+def test_a_traceback_shows_the_first_line_as_it_was_typed(shell, capsys):
+    shell.run_cell("%%track_run --name ridge\nrate = [1,\n  2][5]", store_history=True)
+    shown = capsys.readouterr().out
+    assert "# %%track_run --name ridge" in shown
+    assert "_tracknb_open" not in shown
+
+
 def test_a_cell_that_raises_leaves_a_failed_run_with_its_source_and_traceback(shell):
     """A crash is a result too: the run is kept, and with it the code that crashed."""
     outcome = run_cell(shell, "%%track_run --experiment nyc-taxi\nfare = 12\nfare / 0")

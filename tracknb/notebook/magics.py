@@ -7,6 +7,9 @@ line numbers, tracebacks, ``await``, ``Out[n]`` and interrupts are IPython's own
 
 from __future__ import annotations
 
+import linecache
+import sys
+from types import FrameType
 from typing import Any, Final
 
 from tracknb.errors import InvalidValue
@@ -39,6 +42,23 @@ def transform(lines: list[str]) -> list[str]:
         run = f"get_ipython().run_cell_magic({name!r}, {rest!r}, {body!r})\n"
         return [*lines[:first], call, *lines[first + 1 : following], run]
     return [*lines[:first], call, *lines[first + 1 :]]
+
+
+def show_as_typed(written: str) -> None:
+    """Let tracebacks of the cell that runs quote its first line as it was typed, not as the call it became.
+
+    As a comment: IPython colours and marks only what it can parse.
+    """
+    call, typed = f"{OPENER}({OPENER_MAGIC!r}, ", f"# {LINE} {written}".rstrip() + "\n"
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        known = linecache.cache.get(frame.f_code.co_filename)
+        lines = known[2] if known is not None and len(known) == 4 else []
+        at = frame.f_lineno - 1
+        if at < len(lines) and lines[at].startswith(call):
+            lines[at] = typed
+            return
+        frame = frame.f_back
 
 
 def _is_ours(line: str) -> bool:

@@ -150,6 +150,7 @@ class Session:
         options = parse_line(written)
         if options is None:
             return
+        self._guarded(lambda: magics.show_as_typed(written))
         self._is_silent_run = self._depth == 0
         if not options.display:
             active.mute_cell()
