@@ -8,18 +8,20 @@ numbers were drawn. Where that cannot be known in time, a change is assumed.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import stat
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from importlib.util import source_from_cache
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
 from tracknb.capture.cellnames import CellNames, globals_of, names_of
-from tracknb.capture.executions import FILE, STATE, Execution
+from tracknb.capture.executions import FILE, STATE, Execution, Stamp
 from tracknb.capture.objects import Budget, Look, hash_of_state, is_atom, look
 
 # How long all looks at objects may take before and after a cell, and what a long cell may cost besides.
@@ -30,6 +32,10 @@ _MOST_SECONDS: Final = 1.0
 _HIDDEN: Final = frozenset({"In", "_ih", "_oh", "_dh", "_i", "_ii", "_iii", "exit", "quit", "get_ipython", "open"})
 _NOTHING: Final = object()
 _TEXTS_KEPT: Final = 500
+# How many files of a cell are remembered as they stood, up to which size what they held, and how long it is looked.
+_MOST_STAMPS: Final = 1_000
+_SMALL_FILE: Final = 1_000_000
+_FILE_SECONDS: Final = 0.1
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _SEEDS: Final = ("seed", "manual_seed", "set_state", "setstate", "set_rng_state", "seed_everything", "set_seed")
 _ENVIRONMENT: Final = ("environ", "getenv", "putenv", "subprocess")
@@ -45,7 +51,7 @@ class _Before:
     looks: dict[str, Look | None]
     states: dict[str, object]
     began: float
-    files: dict[str, str] = field(default_factory=dict)
+    files: _Files = field(default_factory=lambda: _Files())
 
 
 class Recorder:
@@ -70,6 +76,8 @@ class Recorder:
         self._before: _Before | None = None
         # Names of inputs, `_i3`, that were met.
         self._inputs: set[str] = set()
+        # Which execution wrote a file last, and how that left it.
+        self._written: dict[str, tuple[int, Stamp]] = {}
 
     def adopt(self, source: str, code: str, *, execution_count: int) -> None:
         """Note a cell that ran before anybody watched: only its text tells what it did."""
@@ -120,17 +128,22 @@ class Recorder:
         bound = {name for name in bound if name in rebound or not _is_imported(self._namespace.get(name))}
         kills = rebound | (sure & bound)
         writes = kills | bound
-        changed = self._changed(before, now, kills, budget)
+        changed, assumed = self._changed(before, now, kills, budget)
         writes |= changed | self._sharing(changed, now, before.looks)
+        if assumed:
+            execution.assumed = assumed | self._sharing(assumed, now, before.looks)
+            execution.assumed -= kills | bound | (changed - assumed)
         execution.reads = before.reads & (before.ids.keys() | names.reads)
         execution.writes, execution.kills = writes, kills
         self._note_states(execution, before)
         self._note_files(execution, before.files)
         self._look_again(writes, now, budget)
 
-    def _changed(self, before: _Before, now: Mapping[str, int], kills: set[str], budget: Budget) -> set[str]:
-        """Return the names whose object is the same one and holds something else, or may."""
-        found = set()
+    def _changed(
+        self, before: _Before, now: Mapping[str, int], kills: set[str], budget: Budget
+    ) -> tuple[set[str], set[str]]:
+        """Return the names whose object is the same one and holds something else, or may; and those that only may."""
+        found, assumed = set(), set()
         for name in (before.reads | before.names.stores) & now.keys() - kills:
             value = self._namespace[name]
             if is_atom(value):
@@ -143,7 +156,9 @@ class Recorder:
             then, after = before.looks.get(name), self._look(name, budget)
             if then is None or after is None or then.digest != after.digest:
                 found.add(name)
-        return found
+            if then is None or after is None:
+                assumed.add(name)
+        return found, assumed
 
     def _look(self, name: str, budget: Budget) -> Look | None:
         """Look at the object of a name, and remember what it holds."""
@@ -196,17 +211,45 @@ class Recorder:
         if _imports(before.names):
             execution.reads.add(f"{STATE}path")
 
-    def _note_files(self, execution: Execution, files: Mapping[str, str]) -> None:
-        for path, how in files.items():
+    def _note_files(self, execution: Execution, files: _Files) -> None:
+        budget = Budget(_SECONDS)
+        for path, how in files.how.items():
             if not os.path.isabs(path):
                 execution.reads.add(f"{STATE}cwd")
-            name = f"{FILE}{os.path.abspath(path)}"
+            real = os.path.abspath(path)
+            name = f"{FILE}{real}"
             if "r" in how:
                 execution.reads.add(name)
+                if path in files.stamps:
+                    execution.files[real] = _with_digest(files.stamps[path], real, budget)
             if "w" in how:
                 execution.writes.add(name)
                 if "r" not in how and "a" not in how:
                     execution.kills.add(name)
+                if (left := _stamp(real)) is not None:
+                    self._written[real] = execution.number, left
+
+    def changed_files(self, executions: Iterable[Execution]) -> dict[str, Execution]:
+        """Return which files are others than when some executions read them, and which one did.
+
+        What cells of this kernel wrote into a file afterwards is no change: the notebook shows it.
+        A file that is gone is none either; it may have been there for a moment only.
+        """
+        found: dict[str, Execution] = {}
+        budget = Budget(_FILE_SECONDS)
+        # It loads changed modules again by itself, and not in a cell.
+        passed_over = ".py" if "IPython.extensions.autoreload" in sys.modules else None
+        for execution in executions:
+            for path, then in execution.files.items():
+                if budget.is_spent:
+                    return found
+                number, left = self._written.get(path, (0, then))
+                now = _stamp(path)
+                if now is not None and os.path.splitext(path)[1] != passed_over:
+                    known = left if number >= execution.number else then
+                    if _differs(path, known, now):
+                        found[path] = execution
+        return found
 
     # -- names -------------------------------------------------------------------------
 
@@ -330,7 +373,16 @@ def _imports(names: CellNames) -> bool:
 
 # -- files -----------------------------------------------------------------------------
 
-_watched: dict[str, str] | None = None
+
+@dataclass(slots=True)
+class _Files:
+    """The files that a cell opened: how, and how those stood that it read."""
+
+    how: dict[str, str] = field(default_factory=dict)
+    stamps: dict[str, Stamp] = field(default_factory=dict)
+
+
+_watched: _Files | None = None
 _is_hooked = False
 # What belongs to Python, to packages and to Jupyter is no data of the user's.
 _OWN: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -341,7 +393,7 @@ _NOT_OURS: Final = (
 )
 
 
-def _watch_files(found: dict[str, str] | None) -> None:
+def _watch_files(found: _Files | None) -> None:
     """Note the files that are opened from now on; None ends it."""
     global _watched, _is_hooked
     _watched = found
@@ -358,7 +410,7 @@ def _heard(event: str, arguments: tuple[Any, ...]) -> None:
         _EVENTS[event](_watched, arguments)
 
 
-def _opened(found: dict[str, str], arguments: tuple[Any, ...]) -> None:
+def _opened(found: _Files, arguments: tuple[Any, ...]) -> None:
     path, mode, flags = arguments
     if isinstance(path, int):
         return
@@ -375,17 +427,55 @@ def _opened(found: dict[str, str], arguments: tuple[Any, ...]) -> None:
     else:
         writes = bool((flags or 0) & _WRITING)
         how = ("w" if writes else "r") + ("a" if (flags or 0) & os.O_APPEND else "")
-    found[path] = "".join(sorted(set(found.get(path, "") + how)))
+    if "r" in how and path not in found.stamps and len(found.stamps) < _MOST_STAMPS:
+        stamp = _stamp(path)
+        if stamp is not None:
+            found.stamps[path] = stamp
+    _note(found, path, how)
 
 
-def _removed(found: dict[str, str], arguments: tuple[Any, ...]) -> None:
-    path = os.fsdecode(arguments[0])
-    found[path] = "".join(sorted(set(found.get(path, "") + "w")))
+def _removed(found: _Files, arguments: tuple[Any, ...]) -> None:
+    _note(found, os.fsdecode(arguments[0]), "w")
 
 
-def _renamed(found: dict[str, str], arguments: tuple[Any, ...]) -> None:
+def _renamed(found: _Files, arguments: tuple[Any, ...]) -> None:
     for path, how in zip(map(os.fsdecode, arguments[:2]), ("rw", "w"), strict=True):
-        found[path] = "".join(sorted(set(found.get(path, "") + how)))
+        _note(found, path, how)
+
+
+def _note(found: _Files, path: str, how: str) -> None:
+    found.how[path] = "".join(sorted(set(found.how.get(path, "") + how)))
+
+
+def _stamp(path: str) -> Stamp | None:
+    """Return how a file stands; None where it is no plain file or is not there."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return Stamp(status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
+
+
+def _with_digest(then: Stamp, path: str, budget: Budget) -> Stamp:
+    """Return how a file stood when it was opened, with what it held if it is small and still the same."""
+    if budget.is_spent or then.size_bytes > _SMALL_FILE or _stamp(path) != then:
+        return then
+    return replace(then, digest=_digest(path))
+
+
+def _differs(path: str, then: Stamp, now: Stamp) -> bool:
+    """Say whether a file holds something else; one that was only written anew does not."""
+    if then.size_bytes != now.size_bytes:
+        return True
+    return then.mtime_ns != now.mtime_ns and not (then.digest and then.digest == _digest(path))
+
+
+def _digest(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            return hashlib.blake2b(file.read(_SMALL_FILE), digest_size=16).hexdigest()
+    except OSError:
+        return ""
 
 
 _EVENTS: Final = {"open": _opened, "os.remove": _removed, "os.rename": _renamed}
