@@ -119,6 +119,8 @@ DATASET_CONTEXT_TAG = f"{_DATA}context"
 HIDDEN_STATE_TAG = "tracknb.hidden_state"
 # How far a run can be trusted to come out again, in a word of `capture/hidden.py`; only runs of cells have one.
 GRADE_TAG = "tracknb.grade"
+# How the files stood that a run's cells had read; only the machine that made the run can tell what has changed.
+FILES_TAG = "tracknb.files"
 # The id of the run that a run is the replay of.
 REPLAY_TAG = "tracknb.replay_of"
 # What begins so holds an alert's sentence; the rest names the rule and the metric.

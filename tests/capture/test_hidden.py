@@ -10,6 +10,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+from tracknb.capture import opened
 from tracknb.capture.document import Document, Saved, Told, digest
 from tracknb.capture.executions import Execution, slice_of
 from tracknb.capture.hidden import hidden_state
@@ -112,6 +113,17 @@ def test_cells_in_another_order_where_it_makes_a_difference(notebook):
     assert below == [("out of order", "the cell [2] ran before this cell, which stands above it")]
 
 
+def test_an_order_of_another_moment_says_nothing(notebook):
+    notebook.run("a", "lr = 0.1")
+    notebook.run("b", TRAIN)
+    executions = notebook.recorder.executions
+    needed, unmade = slice_of(executions, executions[-1])
+    cells = {"b": digest(TRAIN), "a": digest("lr = 0.1")}
+
+    assert hidden_state(executions, needed, unmade, document=Document(cells, 2, has_order=False)) == []
+    assert hidden_state(executions, needed, unmade, document=Document(cells, 2, has_order=True)) != []
+
+
 def test_cells_that_know_nothing_of_each_other_have_no_order(notebook):
     notebook.run("a", "lr = 0.1")
     notebook.run("b", "depth = 3")
@@ -142,6 +154,24 @@ def test_a_cell_that_ran_twice_and_went_on_from_what_it_had_left(notebook):
     notebook.run("a", "weights = []")
     notebook.run("b", fit)
     assert notebook.hidden(a="weights = []", b=fit) == []
+
+
+def test_another_text_of_a_cell_is_an_older_version_and_no_second_run(notebook):
+    fit = "weights.append(1)\nloss = sum(weights)"
+    notebook.run("a", "weights = []")
+    notebook.run("b", "weights.append(5)")
+    notebook.run("b", fit)
+
+    assert [grade for grade, _ in notebook.reasons(a="weights = []", b=fit)] == ["stale name"]
+
+
+def test_what_is_only_assumed_to_change_makes_no_second_run_count(notebook):
+    train = "loss = 1; name = watch.__name__"
+    notebook.run("a", "watch = (number for number in range(9))")
+    notebook.run("b", train)
+    notebook.run("b", train)
+
+    assert notebook.hidden(a="watch = (number for number in range(9))", b=train) == []
 
 
 @pytest.fixture
@@ -177,6 +207,25 @@ def test_a_file_that_has_changed_since_it_was_read(notebook, data):
 def test_what_the_notebook_itself_writes_is_no_change(notebook, data):
     notebook.run("a", f"rows = open({str(data)!r}).read()")
     notebook.run("b", f"loss = len(rows)\nwith open({str(data)!r}, 'a') as file:\n    file.write('3')")
+
+    assert notebook.hidden() == []
+
+
+def test_a_file_that_was_changed_before_it_was_read_is_as_it_was_read(notebook, data):
+    notebook.run("w", f"file = open({str(data)!r}, 'w'); file.write('1'); file.close()")
+    data.write_text("1\n2\n3\n")
+    notebook.run("a", f"rows = open({str(data)!r}).read()")
+    notebook.run("b", "loss = len(rows)")
+
+    assert notebook.hidden() == []
+
+
+def test_a_cell_that_goes_to_another_folder_takes_no_file_for_another(notebook, data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "rates.csv").write_text("other")
+    notebook.run("a", "import os\nrows = open('rates.csv').read()\nos.chdir('below')")
+    notebook.run("b", "loss = len(rows)")
 
     assert notebook.hidden() == []
 
@@ -308,3 +357,24 @@ def test_a_file_that_does_not_answer_keeps_the_cell_for_a_moment_only(tmp_path):
     assert time.monotonic() - began < 1.5
     with open(path, "w"):
         saved._reading.join(5)
+
+
+# -- what a run keeps of files ---------------------------------------------------------
+
+
+def test_a_run_can_be_asked_later_which_files_have_changed(data, monkeypatch):
+    first = opened.written({str(data): opened.stamp(str(data))})
+    kept = opened.written({os.devnull: opened.Stamp(1, 1), "/no/such/file": opened.Stamp(1, 1)}, first)
+    assert opened.changed(kept) == []
+
+    data.write_text("other rates")
+    assert opened.changed(kept) == [str(data)]
+    monkeypatch.setattr("platform.node", lambda: "another-machine")
+    assert opened.changed(kept) == []
+
+
+def test_what_a_run_keeps_of_files_is_bounded_and_may_be_anything():
+    many = opened.written({f"/data/{number:04}.csv": opened.Stamp(1, 1) for number in range(1_000)})
+    assert 3_500 < len(many) <= 4_000
+    for text in ("", "[]", "{}", '{"host": 1, "files": 2}', many.replace("1", "x"), many.replace("{", "[")):
+        assert opened.changed(text) == []

@@ -229,12 +229,30 @@ def test_a_table_of_runs_without_hidden_state_has_no_such_column(shell):
 
 def test_the_worst_that_cells_of_one_run_found_stays(shell):
     run_cells(shell, "import random, tracknb", "tracknb.start_run(); tracknb.log_metric('a', random.random())")
-    run_cells(shell, "tracknb.log_metric('b', 1)", "random.seed(0)", "tracknb.log_metric('a', random.random())")
-    run_cells(shell, "tracknb.end_run()")
+    for source in ("rate = 1", "speed = 2"):
+        shell.run_cell(source, store_history=True, cell_id="first")
+    run_cells(shell, "tracknb.log_metric('b', rate)", "tracknb.log_metric('b', 2)", "tracknb.end_run()")
     (run,) = tracknb.search_runs(search_all_experiments=True, output_format="list")
 
-    assert run.data.tags["tracknb.grade"] == "unseeded"
-    assert len(run.data.tags["tracknb.hidden_state"].splitlines()) == 1
+    assert run.data.tags["tracknb.grade"] == "stale name"
+    first, second = run.data.tags["tracknb.hidden_state"].splitlines()
+    assert first.startswith("random numbers of random were drawn without a seed.")
+    assert second.startswith("rate came from an older version of the cell")
+
+
+def test_a_file_that_changed_is_told_then_and_later(shell, tmp_path):
+    path = tmp_path / "rates.csv"
+    path.write_text("3")
+    run_cells(shell, "rate = float(open('rates.csv').read())", TRACKED)
+    assert "has changed" not in tracknb.code().text()
+
+    path.write_text("44")
+    assert tracknb.code().text().startswith(f"# {path} has changed since the run read it\n\n# [")
+    assert f"<p>{path} has changed since the run read it</p>" in tracknb.code().html()
+    run_cells(shell, TRACKED)
+    newest, oldest = tracknb.search_runs(search_all_experiments=True, output_format="list")
+    assert [newest.data.tags["tracknb.grade"], oldest.data.tags["tracknb.grade"]] == ["changed file", "clean"]
+    assert "the file rates.csv has changed since the cell [" in newest.data.tags["tracknb.hidden_state"]
 
 
 def test_the_final_panel_tells_hidden_state(shell, capsys):

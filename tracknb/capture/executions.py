@@ -6,18 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from tracknb.capture.opened import Stamp
+
 # What stands for state that no name holds; names of Python have no such letters.
 FILE: Final = "file:"
 STATE: Final = "state:"
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """How a file stood: its size, when it was changed, and what a small one held."""
-
-    size_bytes: int
-    mtime_ns: int
-    digest: str = ""
 
 
 @dataclass(slots=True)

@@ -28,7 +28,9 @@ _SEEDS: Final = {
 }
 # What is state of the process anyway, and orders no cells.
 _PROCESS: Final = frozenset({f"{STATE}path", f"{STATE}environ", f"{STATE}cwd"})
+# How many reasons of one kind are told, and how many cells are held against each other: each against all.
 _REASONS: Final = 5
+_CHAIN: Final = 300
 _AGAIN: Final = "Put its code back (%track code shows it), then run this cell again."
 
 
@@ -134,7 +136,7 @@ def _out_of_order(needed: Sequence[Needed], target: Execution, document: Documen
     if document is None or not document.has_order:
         return
     places = {cell_id: place for place, cell_id in enumerate(document.cells)}
-    ran = [item.execution for item in needed] + [target]
+    ran = [item.execution for item in needed[-_CHAIN:]] + [target]
     pairs = combinations([item for item in ran if item.cell_id in places], 2)
     wrong = (pair for pair in pairs if places[pair[0].cell_id] > places[pair[1].cell_id] and _depend(*pair))
     for before, after in islice(wrong, _REASONS):

@@ -7,22 +7,19 @@ numbers were drawn. Where that cannot be known in time, a change is assumed.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
-import stat
 import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from importlib.util import source_from_cache
+from dataclasses import dataclass, field
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
 from tracknb.capture.cellnames import CellNames, globals_of, names_of
-from tracknb.capture.executions import FILE, STATE, Execution, Stamp
+from tracknb.capture.executions import FILE, STATE, Execution
 from tracknb.capture.objects import Budget, Look, hash_of_state, is_atom, look
+from tracknb.capture.opened import Opened, Stamp, differs, stamp, watch, with_digest
 
 # How long all looks at objects may take before and after a cell, and what a long cell may cost besides.
 _SECONDS: Final = 0.02
@@ -32,11 +29,8 @@ _MOST_SECONDS: Final = 1.0
 _HIDDEN: Final = frozenset({"In", "_ih", "_oh", "_dh", "_i", "_ii", "_iii", "exit", "quit", "get_ipython", "open"})
 _NOTHING: Final = object()
 _TEXTS_KEPT: Final = 500
-# How many files of a cell are remembered as they stood, up to which size what they held, and how long it is looked.
-_MOST_STAMPS: Final = 1_000
-_SMALL_FILE: Final = 1_000_000
+# How long it is looked whether files have changed.
 _FILE_SECONDS: Final = 0.1
-_WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _SEEDS: Final = ("seed", "manual_seed", "set_state", "setstate", "set_rng_state", "seed_everything", "set_seed")
 _ENVIRONMENT: Final = ("environ", "getenv", "putenv", "subprocess")
 
@@ -51,7 +45,7 @@ class _Before:
     looks: dict[str, Look | None]
     states: dict[str, object]
     began: float
-    files: _Files = field(default_factory=lambda: _Files())
+    files: Opened = field(default_factory=Opened)
 
 
 class Recorder:
@@ -102,13 +96,13 @@ class Recorder:
                 self._look(name, budget)
             looks[name] = self._looks.get(name)
         self._before = _Before(names, reads, ids, looks, _states(), time.perf_counter())
-        _watch_files(self._before.files)
+        watch(self._before.files)
         return execution
 
     def end(self, status: str, end_time: int) -> Execution | None:
         """Note that the cell has ended, and find out what it did."""
         before, self._before = self._before, None
-        _watch_files(None)
+        watch(None)
         if before is None:
             return None
         execution = self.executions[-1]
@@ -211,7 +205,7 @@ class Recorder:
         if _imports(before.names):
             execution.reads.add(f"{STATE}path")
 
-    def _note_files(self, execution: Execution, files: _Files) -> None:
+    def _note_files(self, execution: Execution, files: Opened) -> None:
         budget = Budget(_SECONDS)
         for path, how in files.how.items():
             if not os.path.isabs(path):
@@ -220,13 +214,14 @@ class Recorder:
             name = f"{FILE}{real}"
             if "r" in how:
                 execution.reads.add(name)
-                if path in files.stamps:
-                    execution.files[real] = _with_digest(files.stamps[path], real, budget)
+                # Not where the cell went to another folder meanwhile.
+                if real in files.stamps:
+                    execution.files[real] = with_digest(files.stamps[real], real, budget)
             if "w" in how:
                 execution.writes.add(name)
                 if "r" not in how and "a" not in how:
                     execution.kills.add(name)
-                if (left := _stamp(real)) is not None:
+                if (left := stamp(real)) is not None:
                     self._written[real] = execution.number, left
 
     def changed_files(self, executions: Iterable[Execution]) -> dict[str, Execution]:
@@ -244,10 +239,10 @@ class Recorder:
                 if budget.is_spent:
                     return found
                 number, left = self._written.get(path, (0, then))
-                now = _stamp(path)
+                now = stamp(path)
                 if now is not None and os.path.splitext(path)[1] != passed_over:
                     known = left if number >= execution.number else then
-                    if _differs(path, known, now):
+                    if differs(path, known, now):
                         found[path] = execution
         return found
 
@@ -369,113 +364,3 @@ _RANDOM: Final[dict[str, Callable[[ModuleType], Any]]] = {
 def _imports(names: CellNames) -> bool:
     """Say whether a cell imports something: then it depends on where Python looks for it."""
     return any(isinstance(sys.modules.get(name), ModuleType) for name in names.attributes)
-
-
-# -- files -----------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Files:
-    """The files that a cell opened: how, and how those stood that it read."""
-
-    how: dict[str, str] = field(default_factory=dict)
-    stamps: dict[str, Stamp] = field(default_factory=dict)
-
-
-_watched: _Files | None = None
-_is_hooked = False
-# What belongs to Python, to packages and to Jupyter is no data of the user's.
-_OWN: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_PLACES: Final = {_OWN, sys.prefix, sys.base_prefix, *(item for item in sys.path if "site-packages" in item)}
-_NOT_OURS: Final = (
-    *(os.path.realpath(place) + os.sep for place in _PLACES),
-    *("/proc/", "/sys/", "/dev/", "/etc/", "/usr/share/"),
-)
-
-
-def _watch_files(found: _Files | None) -> None:
-    """Note the files that are opened from now on; None ends it."""
-    global _watched, _is_hooked
-    _watched = found
-    if found is not None and not _is_hooked:
-        _is_hooked = True
-        # It cannot be taken back, so it does next to nothing while nobody watches.
-        sys.addaudithook(_heard)
-
-
-def _heard(event: str, arguments: tuple[Any, ...]) -> None:
-    if _watched is None or event not in _EVENTS:
-        return
-    with contextlib.suppress(Exception):
-        _EVENTS[event](_watched, arguments)
-
-
-def _opened(found: _Files, arguments: tuple[Any, ...]) -> None:
-    path, mode, flags = arguments
-    if isinstance(path, int):
-        return
-    path = os.fsdecode(path)
-    if path.endswith((".pyc", ".pyo")):
-        with contextlib.suppress(ValueError):
-            path = source_from_cache(path)
-    real = os.path.abspath(path)
-    if real.startswith(_NOT_OURS) or f"{os.sep}." in real or "tracknb" in os.path.basename(real):
-        return
-    if isinstance(mode, str):
-        writes = any(letter in mode for letter in "wxa+")
-        how = ("a" if "a" in mode else "") + ("r" if "r" in mode or "+" in mode else "") + ("w" if writes else "")
-    else:
-        writes = bool((flags or 0) & _WRITING)
-        how = ("w" if writes else "r") + ("a" if (flags or 0) & os.O_APPEND else "")
-    if "r" in how and path not in found.stamps and len(found.stamps) < _MOST_STAMPS:
-        stamp = _stamp(path)
-        if stamp is not None:
-            found.stamps[path] = stamp
-    _note(found, path, how)
-
-
-def _removed(found: _Files, arguments: tuple[Any, ...]) -> None:
-    _note(found, os.fsdecode(arguments[0]), "w")
-
-
-def _renamed(found: _Files, arguments: tuple[Any, ...]) -> None:
-    for path, how in zip(map(os.fsdecode, arguments[:2]), ("rw", "w"), strict=True):
-        _note(found, path, how)
-
-
-def _note(found: _Files, path: str, how: str) -> None:
-    found.how[path] = "".join(sorted(set(found.how.get(path, "") + how)))
-
-
-def _stamp(path: str) -> Stamp | None:
-    """Return how a file stands; None where it is no plain file or is not there."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return Stamp(status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
-
-
-def _with_digest(then: Stamp, path: str, budget: Budget) -> Stamp:
-    """Return how a file stood when it was opened, with what it held if it is small and still the same."""
-    if budget.is_spent or then.size_bytes > _SMALL_FILE or _stamp(path) != then:
-        return then
-    return replace(then, digest=_digest(path))
-
-
-def _differs(path: str, then: Stamp, now: Stamp) -> bool:
-    """Say whether a file holds something else; one that was only written anew does not."""
-    if then.size_bytes != now.size_bytes:
-        return True
-    return then.mtime_ns != now.mtime_ns and not (then.digest and then.digest == _digest(path))
-
-
-def _digest(path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            return hashlib.blake2b(file.read(_SMALL_FILE), digest_size=16).hexdigest()
-    except OSError:
-        return ""
-
-
-_EVENTS: Final = {"open": _opened, "os.remove": _removed, "os.rename": _renamed}

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tracknb import active, names
-from tracknb.capture import environment, git, literals, secrets, source
+from tracknb.capture import environment, git, literals, opened, secrets, source
 from tracknb.capture.document import Document, Saved, Told
 from tracknb.capture.executions import Execution, slice_of
 from tracknb.capture.hidden import DIRTY, Hidden, hidden_state, worst
@@ -26,6 +26,7 @@ from tracknb.entities import (
     CELL_ID_TAG,
     CELL_TAG,
     EXECUTION_COUNT_TAG,
+    FILES_TAG,
     GIT_DIRTY_TAG,
     GRADE_TAG,
     HIDDEN_STATE_TAG,
@@ -306,14 +307,19 @@ class Session:
         client = active.client()
         executions = self._recorder.executions
         needed, unmade = slice_of(executions, execution)
+        chain = [*(item.execution for item in needed), execution]
         hidden = hidden_state(
             executions,
             needed,
             unmade,
             document=self._document(execution),
-            changed=self._recorder.changed_files([*(item.execution for item in needed), execution]),
+            changed=self._recorder.changed_files(chain),
         )
-        tags = {run.run_id: _graded(run.tags, hidden) for run in active.snapshot(touched)}
+        # A file's name may hold what nobody is to see.
+        files = {
+            path: stood for item in chain for path, stood in item.files.items() if secrets.mask(path, None) == path
+        }
+        tags = {run.run_id: _graded(run.tags, hidden, files) for run in active.snapshot(touched)}
         roles = {item.execution.number: item.names for item in needed}
         known = self._kept.get(client.address, 0)
         cells = [
@@ -375,8 +381,8 @@ def _as_stored(execution: Execution, role: str, needed: Mapping[int, tuple[str, 
     )
 
 
-def _graded(tags: Mapping[str, str], hidden: Sequence[Hidden]) -> dict[str, str]:
-    """Return a run's grade, and what speaks against it, beside what an earlier cell of the run found."""
+def _graded(tags: Mapping[str, str], hidden: Sequence[Hidden], files: Mapping[str, opened.Stamp]) -> dict[str, str]:
+    """Return a run's grade, what speaks against it, and the files it read, beside what an earlier cell of it found."""
     grades = [tags.get(GRADE_TAG, ""), *(item.grade for item in hidden)]
     if tags.get(GIT_DIRTY_TAG) == "true":
         grades.append(DIRTY)
@@ -385,6 +391,8 @@ def _graded(tags: Mapping[str, str], hidden: Sequence[Hidden]) -> dict[str, str]
     found = {GRADE_TAG: worst(grades)}
     if lines:
         found[HIDDEN_STATE_TAG] = secrets.mask("\n".join(lines), None)[:MAX_TAG_VALUE]
+    if kept := opened.written(files, tags.get(FILES_TAG, "")):
+        found[FILES_TAG] = kept
     return found
 
 
