@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from tracknb.entities import NOTE_TAG, alerts_of, evaluation_sets
+from tracknb.entities import HIDDEN_STATE_TAG, NOTE_TAG, alerts_of, evaluation_sets
 from tracknb.live import LiveRun, LiveSeries
 from tracknb.view import format as fmt
 from tracknb.view.base import (
@@ -91,6 +91,7 @@ class Panel(View):
         if run.error:
             lines.append(run.error)
         lines += [f"alert: {text}" for text in alerts_of(run.tags)]
+        lines += [f"hidden state: {text}" for text in _hidden(run)]
         lines += [f"changed: {key} {old} → {new}" for key, old, new in run.changed]
         if run.params:
             lines.append("params: " + ", ".join(f"{key}={value}" for key, value in run.params.items()))
@@ -165,6 +166,7 @@ class Panel(View):
         if run.error:
             parts.append(_paragraph(run.error))
         parts += [_paragraph(f"Alert: {text}") for text in alerts_of(run.tags)[:_ROWS]]
+        parts += [_paragraph(f"Hidden state: {text}") for text in _hidden(run)[:_ROWS]]
         parts += [_paragraph(f"changed: {key} {old} → {new}", _LINE_LETTERS) for key, old, new in run.changed[:_ROWS]]
         facts = [
             ("evaluation set", set_texts(run.tags)),
@@ -287,8 +289,13 @@ def run_facts(run: LiveRun, *, letters: int | None = None, keys: int | None = No
         if progress is None
         else {"n": progress.n, "total": progress.total, "label": sendable(progress.label)},
         "alerts": [shortened(text, letters) for text in alerts_of(run.tags)[:keys]],
+        "hidden": [shortened(text, letters) for text in _hidden(run)[:keys]],
         "changed": [[shortened(text, letters) for text in change] for change in run.changed[:keys]],
     }
+
+
+def _hidden(run: LiveRun) -> list[str]:
+    return run.tags.get(HIDDEN_STATE_TAG, "").splitlines()
 
 
 def _pairs(mapping: Mapping[str, str], letters: int | None, keys: int | None) -> list[list[str]]:

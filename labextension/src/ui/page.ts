@@ -4,6 +4,7 @@ import { curvesView, CURVES_CSS, type CurvesView } from './curves';
 import { button, copyButton, copyIcon, h, iconButton, selectText, setText, statusMark } from './dom';
 import { filesView, FILES_CSS, type FilesView } from './files';
 import { formatAgo, formatDuration, formatElapsed, formatNumber, formatTime, fullNumber, statusWord, toNumber } from './format';
+import { isDoubtful } from './grade';
 import { markdown, MARKDOWN_CSS, safeLink } from './markdown';
 import { makeTabs, TABS_CSS } from './tabs';
 import { makeRoot, runColor } from './theme';
@@ -12,7 +13,7 @@ import type { Answer, Host, JsonNumber, PageRun, Pair, RunData, RunPagePayload, 
 const NOTE = 'mlflow.note.content';
 const HIDDEN = /^(?:mlflow|tracknb)\./;
 /** Shown in places of their own. */
-const ELSEWHERE = new Set([NOTE, 'tracknb.source.cell', 'tracknb.traceback']);
+const ELSEWHERE = new Set([NOTE, 'tracknb.source.cell', 'tracknb.traceback', 'tracknb.grade', 'tracknb.hidden_state', 'tracknb.files']);
 const EVERY = 1_000;
 const AFTER_FAILURE = 5_000;
 const FILTER_FROM = 20;
@@ -24,6 +25,7 @@ const CSS = `
 /* Names and values may be thousands of letters long: each keeps to some lines and scrolls. */
 .tracknb-view .tnb-pagehead b, .tracknb-view .tnb-pagehead .tnb-quiet, .tracknb-view .tnb-facts dd, .tracknb-view .tnb-tag > span { max-height: 80px; overflow: auto; overflow-wrap: anywhere; }
 .tracknb-view .tnb-pagehead b { font-size: 14px; }
+.tracknb-view .tnb-pagehead .tnb-chip:empty { display: none; }
 .tracknb-view .tnb-facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); gap: 0 24px; margin: 0; }
 .tracknb-view .tnb-facts > div { display: flex; gap: 8px; min-height: 24px; align-items: flex-start; border-bottom: 1px solid var(--tnb-line); padding: 2px 0; min-width: 0; }
 .tracknb-view .tnb-facts dt { flex: none; width: 104px; color: var(--tnb-fg2); font-weight: 400; }
@@ -75,6 +77,7 @@ export function pageFromRow(data: RunData, row: number): RunPagePayload {
       ? []
       : [{ key, last, last_step: NaN, min: null, min_step: NaN, max: null, max_step: NaN, count: 0, x: [], y: [], t: [] }];
   });
+  const graded = data.grades?.dict[data.grades.codes[row][0]];
   return {
     version: 1,
     kind: 'run',
@@ -95,6 +98,8 @@ export function pageFromRow(data: RunData, row: number): RunPagePayload {
       end: data.end[row],
       color: data.color[row],
       attempt: data.attempt[row],
+      grade: graded?.[0],
+      doubts: graded?.[1].split('\n').filter(Boolean),
       source: { name: data.source[row], type: '', cell: '', count: '' },
       env: { python: '', platform: '' },
       git: { commit: '', branch: '', remote: '', dirty: false },
@@ -163,6 +168,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
   const title = h('b');
   const experiment = h('span', { class: 'tnb-quiet' });
   const elapsed = h('span', { class: 'tnb-num' });
+  const grade = h('span', { class: 'tnb-chip' });
   const head = h('div', { class: 'tnb-pagehead' }, mark, swatch, title);
   const rename = iconButton('pencil', 'Rename', () => renaming(true), { class: 'tnb-iconbutton tnb-edit' });
   const nameInput = h('input', { 'aria-label': 'Name of the run' });
@@ -175,7 +181,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
   });
   const nameForm = h('span', { class: 'tnb-form', hidden: '' }, nameInput, setName, button('Cancel', () => renaming(false)), nameError);
   keys(nameForm, () => setName.click(), () => renaming(false));
-  head.append(rename, nameForm, experiment, elapsed);
+  head.append(rename, nameForm, experiment, elapsed, grade);
 
   function renaming(on: boolean): void {
     nameForm.hidden = !on;
@@ -202,6 +208,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
   // -- overview: facts, note, tags, params, metrics, data ---------------------------------
 
   const alerts = h('div', { class: 'tnb-alert', role: 'status' });
+  const doubts = h('div', { class: 'tnb-doubts', role: 'note', 'aria-label': 'What speaks against the grade clean' });
   const problem = h('div', { class: 'tnb-error' });
   const trace = h('details', {}, h('summary', {}, 'Traceback'));
   const traceText = h('pre');
@@ -426,7 +433,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
   const note = h('div', { class: 'tnb-quiet' });
   const more = button('Load everything', () => void refresh(true), { class: 'tnb-edit' });
   const noteBar = h('div', { class: 'tnb-bar' }, note, more);
-  panels.overview.append(alerts, problem, trace, facts, noteSection, tagSection, h('div', { class: 'tnb-sections' }, params.element, metrics.element), dataSection);
+  panels.overview.append(alerts, doubts, problem, trace, facts, noteSection, tagSection, h('div', { class: 'tnb-sections' }, params.element, metrics.element), dataSection);
 
   // -- code -----------------------------------------------------------------------------
 
@@ -477,6 +484,10 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
     heads.code.hidden = !run.code;
     heads.curves.hidden = heads.files.hidden = payload.partial ?? false;
     setText(alerts, run.systemTags.flatMap(([key, text]) => (key.startsWith(ALERT) ? [text] : [])).join('\n'));
+    const word = run.grade ?? '';
+    setText(grade, isDoubtful(word) ? `△ ${word}` : word);
+    grade.title = run.doubts?.length ? run.doubts.join('\n') : 'Nothing was found that the notebook does not show.';
+    setText(doubts, (run.doubts ?? []).join('\n'));
     setText(problem, run.error);
     problem.hidden = !run.error;
     setText(traceText, run.traceback);
