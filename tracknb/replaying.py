@@ -12,6 +12,7 @@ from tracknb import config
 from tracknb.client import TrackingClient
 from tracknb.entities import REPLAY_TAG, SOURCE_NAME_TAG, CellExecution, Run
 from tracknb.errors import InvalidValue, MissingExtra, TracknbError
+from tracknb.executing import execute
 from tracknb.view.replay import Difference, ReplayVerdict
 
 # Beyond this share of a value two numbers count as different: other machines round sums otherwise.
@@ -105,7 +106,6 @@ def _execute(
     done: Callable[[], None] | None,
 ) -> None:
     import nbformat
-    from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     notebook = nbformat.v4.new_notebook(  # type: ignore[no-untyped-call,unused-ignore]
@@ -115,18 +115,14 @@ def _execute(
     source = run.data.tags.get(SOURCE_NAME_TAG, "")
     folder = os.path.dirname(source) if os.path.isabs(source) else ""
     folder = folder if os.path.isdir(folder) else os.getcwd()
-    executor = NotebookClient(
-        notebook,
-        timeout=timeout_seconds,
-        kernel_name="python3",
-        resources={"metadata": {"path": folder}},
-        extra_arguments=["--log-level=ERROR"],
-        store_widget_state=False,
-        record_timing=False,
-        on_cell_complete=lambda **_: done() if done is not None else None,
-    )
     try:
-        executor.execute(env=_environment(client, run, source))
+        execute(
+            notebook,
+            folder=folder,
+            environment=_environment(client, run, source),
+            timeout_seconds=timeout_seconds,
+            done=done,
+        )
     except CellExecutionError as problem:
         raise TracknbError(
             f"{_first_failed(notebook, cells)} failed, and did not when {run.info.run_name} was made: "

@@ -1,0 +1,51 @@
+"""A notebook's cells, run one after the other in a kernel of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def execute(
+    notebook: Any,
+    *,
+    folder: str,
+    environment: Mapping[str, str],
+    timeout_seconds: int | None,
+    done: Callable[[], None] | None = None,
+) -> None:
+    """Run the cells of a notebook; their outputs are in it afterwards, also where one failed.
+
+    Parameters
+    ----------
+    notebook
+        As nbformat holds it.
+    folder
+        Where the kernel works.
+    environment
+        All of the kernel's environment variables.
+    timeout_seconds
+        The longest that one cell may take; any time if None.
+    done
+        Called after each cell.
+
+    Raises
+    ------
+    CellExecutionError, CellTimeoutError, DeadKernelError
+        nbclient's own, from ``nbclient.exceptions``.
+    """
+    from nbclient import NotebookClient
+
+    client = NotebookClient(
+        notebook,
+        timeout=timeout_seconds,
+        kernel_name="python3",
+        resources={"metadata": {"path": folder}},
+        # The kernel's own warnings would run through the progress bar.
+        extra_arguments=["--log-level=ERROR"],
+        # Every panel ends as a static output; a saved widget beside it would be dead weight.
+        store_widget_state=False,
+        record_timing=False,
+        on_cell_complete=lambda **_: done() if done is not None else None,
+    )
+    client.execute(env=dict(environment))
