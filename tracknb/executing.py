@@ -41,11 +41,12 @@ def execute(
         timeout=timeout_seconds,
         kernel_name="python3",
         resources={"metadata": {"path": folder}},
-        # The kernel's own warnings would run through the progress bar.
-        extra_arguments=["--log-level=ERROR"],
+        # The kernel's own warnings would run through the progress bar, and it complains when it is stopped.
+        extra_arguments=["--log-level=CRITICAL"],
         # Every panel ends as a static output; a saved widget beside it would be dead weight.
         store_widget_state=False,
         record_timing=False,
-        on_cell_complete=lambda **_: done() if done is not None else None,
+        # Its on_cell_complete comes when a cell was sent, not when it has run.
+        on_cell_executed=lambda **_: done() if done is not None else None,
     )
     client.execute(env=dict(environment))

@@ -9,14 +9,23 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from tracknb import config
+from tracknb.capture.executions import DELETED, FILE, OTHERS, STATE
 from tracknb.client import TrackingClient
 from tracknb.entities import REPLAY_TAG, SOURCE_NAME_TAG, CellExecution, Run
 from tracknb.errors import InvalidValue, MissingExtra, TracknbError
 from tracknb.executing import execute
-from tracknb.view.replay import Difference, ReplayVerdict
+from tracknb.view.replay import Departure, Difference, ReplayVerdict
 
 # Beyond this share of a value two numbers count as different: other machines round sums otherwise.
 TOLERANCE: Final = 1e-6
+_STATES: Final = {
+    f"{STATE}random": "the state of random's random numbers",
+    f"{STATE}numpy": "the state of numpy's random numbers",
+    f"{STATE}torch": "the state of torch's random numbers",
+    f"{STATE}environ": "os.environ",
+    f"{STATE}path": "sys.path",
+    f"{STATE}cwd": "the working directory",
+}
 _NEEDED: Final = ("nbclient", "nbformat", "ipykernel")
 
 
@@ -61,7 +70,9 @@ def replay(
             "Perhaps one of them names another store."
         )
     again = _likest(run, made)
-    return ReplayVerdict(run, again, differences(run, again), cells=len(cells))
+    found = differences(run, again)
+    departs = departure(cells, client.get_cells(again.info.run_id, with_before=True)) if found else None
+    return ReplayVerdict(run, again, found, cells=len(cells), departure=departs)
 
 
 def differences(run: Run, again: Run) -> list[Difference]:
@@ -76,6 +87,56 @@ def differences(run: Run, again: Run) -> list[Difference]:
         if again.data.params.get(key) != text:
             found.append(Difference("param", key, text, again.data.params.get(key)))
     return found
+
+
+def departure(cells: Sequence[CellExecution], again: Sequence[CellExecution]) -> Departure | None:
+    """Return the first of a run's cells whose result is known to be another one in the replay.
+
+    Only names count for which a cell is needed, so a clock that nobody reads makes no difference.
+
+    Parameters
+    ----------
+    cells
+        Those that the run depends on, and its own.
+    again
+        All that ran in the kernel of the replay: one that loads tracknb, and the same cells.
+
+    Examples
+    --------
+    >>> def cell(number, source, role, names, digests):
+    ...     return CellExecution(number, source, "", number, 0, 0, "FINISHED", role, names, digests)
+    >>> then = [cell(3, "rows = read()", "needed", ("rows",), {"rows": "1f"}), cell(4, "fit(rows)", "tracked", (), {})]
+    >>> load = cell(1, "%load_ext tracknb", "before", (), {})
+    >>> now = [load, cell(2, "rows = read()", "before", (), {"rows": "2e"}), cell(3, "fit(rows)", "tracked", (), {})]
+    >>> departure(then, now).sentence
+    'The first cell whose result is known to depart is [3]: `rows` is another value.'
+    """
+    held: dict[str, str] = {}
+    unknown: list[str] = []
+    for cell, repeated in zip(cells, again[1:], strict=False):
+        if repeated.source != cell.source:
+            # A cell that loads the extension anew begins to count anew.
+            return None
+        if cell.role == "tracked":
+            return Departure(cell.execution_count, cell.source, unknown=tuple(unknown))
+        held |= repeated.digests
+        departed = []
+        for name in cell.names:
+            then, now = cell.digests.get(name, ""), held.get(name, "" if OTHERS in held else DELETED)
+            if not then or not now:
+                unknown.append(_called(name))
+            elif then != now:
+                departed.append(_called(name))
+        if departed:
+            return Departure(cell.execution_count, cell.source, tuple(departed), tuple(unknown))
+    return None
+
+
+def _called(name: str) -> str:
+    """Return a name as a person would call it: files and states go by more than their own."""
+    if name.startswith(FILE):
+        return os.path.basename(name)
+    return _STATES.get(name, name)
 
 
 def _replays(client: TrackingClient, run: Run) -> list[Run]:
@@ -115,21 +176,36 @@ def _execute(
     source = run.data.tags.get(SOURCE_NAME_TAG, "")
     folder = os.path.dirname(source) if os.path.isabs(source) else ""
     folder = folder if os.path.isdir(folder) else os.getcwd()
+    finished: list[None] = []
+
+    def count() -> None:
+        finished.append(None)
+        if done is not None:
+            done()
+
     try:
         execute(
             notebook,
             folder=folder,
             environment=_environment(client, run, source),
             timeout_seconds=timeout_seconds,
-            done=done,
+            done=count,
         )
     except CellExecutionError as problem:
         raise TracknbError(
             f"{_first_failed(notebook, cells)} failed, and did not when {run.info.run_name} was made: "
             f"{problem.ename}: {problem.evalue}. Its code: %track code {run.info.run_id[:8]}"
         ) from problem
-    except (CellTimeoutError, DeadKernelError) as problem:
-        raise TracknbError(f"The replay of {run.info.run_name} did not come to its end: {problem}") from problem
+    except CellTimeoutError as problem:
+        raise TracknbError(
+            f"The {_named(cells, len(finished))} took longer than {timeout_seconds} s, so the replay of "
+            f"{run.info.run_name} was stopped. More time: --timeout SECONDS"
+        ) from problem
+    except DeadKernelError as problem:
+        raise TracknbError(
+            f"The kernel died at the {_named(cells, len(finished))} when {run.info.run_name} was replayed. "
+            "Perhaps there was not enough memory."
+        ) from problem
 
 
 def _environment(client: TrackingClient, run: Run, source: str) -> Mapping[str, str]:
@@ -158,8 +234,14 @@ def _as_cell(cell: CellExecution) -> Any:
 
 
 def _first_failed(notebook: Any, cells: Sequence[CellExecution]) -> str:
-    for item, cell in zip(notebook.cells[1:], cells, strict=True):
+    for place, (item, cell) in enumerate(zip(notebook.cells[1:], cells, strict=True), 1):
         failed = any(output.output_type == "error" for output in item.get("outputs", []))
         if failed and cell.status == "FINISHED":
-            return f"The cell [{cell.execution_count}]" if cell.execution_count else "A cell"
+            return f"The {_named(cells, place)}"
     return "A cell"
+
+
+def _named(cells: Sequence[CellExecution], place: int) -> str:
+    """Return what the cell at a place of the replay is called; the first one loads tracknb."""
+    count = cells[place - 1].execution_count if 0 < place <= len(cells) else 0
+    return f"cell [{count}]" if count else "cell without a number" if place else "cell that loads tracknb"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 
@@ -11,6 +15,7 @@ import pytest
 
 import tracknb
 from tracknb.entities import PARENT_TAG, REPLAY_TAG
+from tracknb.view.replay import Departure
 
 CELLS = [
     "import random\nimport numpy as np",
@@ -64,6 +69,85 @@ def test_what_is_another_number_is_named(store, tmp_path):
     assert "metric rmse" in verdict.text()
 
 
+def altered(store, folder, old, new):
+    """Open a copy of a store in which the code of a cell is another one."""
+    tracknb.client.close_stores()
+    copy = folder / "copy.db"
+    shutil.copy(store, copy)
+    with contextlib.closing(sqlite3.connect(copy)) as connection, connection:
+        changed = connection.execute("UPDATE sources SET text = ? WHERE text = ?", (new, old)).rowcount
+    assert changed == 1
+    tracknb.set_tracking_uri(f"sqlite:///{copy}")
+
+
+def test_the_first_cell_that_departs_is_named(store, tmp_path):
+    """Sets of text go another way in each process, and an address is another one: neither departs."""
+    cells = [
+        "%load_ext tracknb",
+        "import random\nrandom.seed(4)",
+        "words = {'taxi', 'fare', 'zone', 'mile'}\nclass Trip:\n    pass\ntrip = Trip()",
+        "rows = [1, 2, 3]",
+        "print(rows)",
+        "rows.append(len(words) + random.random())",
+        "def loss():\n    return sum(rows) * len(vars(trip) | {'a': 1})",
+        "%%track_run --experiment taxi --name forest\nimport tracknb\ntracknb.log_metric('loss', loss())",
+    ]
+    made(store, tmp_path, cells)
+    again = tracknb.replay("forest")
+    assert (again.verdict, again.departure) == ("identical", None)
+    altered(store, tmp_path, "rows = [1, 2, 3]", "rows = [1, 2, 4]")
+    verdict = tracknb.replay("forest")
+    assert verdict.verdict == "different"
+    assert verdict.departure == Departure(4, "rows = [1, 2, 4]", ("rows",))
+    said = "The first cell whose result is known to depart is [4]: `rows` is another value."
+    assert verdict.text().endswith(f"\n\n{said}\n    rows = [1, 2, 4]")
+    assert f"<p>{said}</p>" in verdict.html()
+    payload = verdict.payload()
+    assert payload["departure"] == {"count": 4, "source": "rows = [1, 2, 4]", "names": ["rows"], "unknown": []}
+    assert (payload["verdict"], payload["differences"][0]["key"]) == ("different", "loss")
+
+
+def test_a_function_of_which_only_a_number_was_altered_departs(store, tmp_path):
+    cells = ["%load_ext tracknb", "def loss(x):\n    return x * 2", "start = 3"]
+    made(
+        store,
+        tmp_path,
+        [
+            *cells,
+            "%%track_run --experiment taxi --name forest\nimport tracknb\ntracknb.log_metric('loss', loss(start))",
+        ],
+    )
+    altered(store, tmp_path, cells[1], cells[1].replace("2", "3"))
+    assert tracknb.replay("forest").departure == Departure(2, cells[1].replace("2", "3"), ("loss",))
+
+
+def test_where_only_the_own_cell_departs_it_is_said(store, tmp_path):
+    (tmp_path / "scale.txt").write_text("2")
+    own = "%%track_run --experiment taxi --name forest\nimport tracknb\n"
+    own += "tracknb.log_metric('loss', start * float(open('scale.txt').read()))"
+    made(store, tmp_path, ["%load_ext tracknb", "start = 3", own])
+    (tmp_path / "scale.txt").write_text("4")
+    verdict = tracknb.replay("forest")
+    assert verdict.departure == Departure(3, own)
+    assert "The run's own cell, [3], departs: the cells before it gave the same as then." in verdict.text()
+
+
+def test_what_nobody_could_compare_is_said(store, tmp_path):
+    (tmp_path / "scale.txt").write_text("2")
+    own = "%%track_run --experiment taxi --name forest\nimport tracknb\ntracknb.log_metric('loss', next(rows))"
+    made(store, tmp_path, ["%load_ext tracknb", "rows = (float(line) for line in open('scale.txt'))", own])
+    (tmp_path / "scale.txt").write_text("4")
+    verdict = tracknb.replay("forest")
+    assert verdict.departure == Departure(3, own, (), ("rows",))
+    assert "No cell before the run's own, [3], is known to depart; `rows` could not be compared." in verdict.text()
+
+
+def test_random_numbers_without_a_seed_depart_where_they_are_drawn(store, tmp_path):
+    own = "%%track_run --experiment taxi --name forest\nimport tracknb\ntracknb.log_metric('loss', draw)"
+    made(store, tmp_path, ["%load_ext tracknb\nimport random", "draw = random.random()", own])
+    assert tracknb.replay("forest").departure == Departure(2, "draw = random.random()", ("draw",))
+
+
 def test_a_cell_that_fails_now_is_named(store, tmp_path):
     (tmp_path / "scale.txt").write_text("2")
     reads = "scale = float(open('scale.txt').read())"
@@ -95,3 +179,29 @@ def test_the_verb(store, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "forest: identical" in done.stdout
+    altered(store, tmp_path, "settings = {'depth': 2}", "settings = {'depth': 3}")
+    done = subprocess.run(
+        [*command[:-1], "copy.db", "--json"], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 1, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["verdict"], told["departure"]["names"]) == ("different", ["settings"])
+
+
+def test_a_cell_that_takes_longer_than_the_timeout_is_said(store, tmp_path):
+    own = "%%track_run --experiment taxi --name forest\nimport time, tracknb\ntime.sleep(pause)\n"
+    made(store, tmp_path, ["%load_ext tracknb", "pause = 0", own + "tracknb.log_metric('loss', 1)"])
+    altered(store, tmp_path, "pause = 0", "pause = 60")
+    command = [sys.executable, "-m", "tracknb.cli", "replay", "forest", "--store", "copy.db", "--timeout", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=40)
+    assert (done.returncode, done.stdout) == (1, "")
+    said = "The cell [3] took longer than 3 s, so the replay of forest was stopped. More time: --timeout SECONDS"
+    assert done.stderr == f"tracknb: {said}\n"
+
+
+def test_a_cell_at_which_the_kernel_dies_is_named(store, tmp_path):
+    own = "%%track_run --experiment taxi --name forest\nimport tracknb\ntracknb.log_metric('loss', start)"
+    made(store, tmp_path, ["%load_ext tracknb", "import os", "start = 3", own])
+    altered(store, tmp_path, "start = 3", "import os; os._exit(9)")
+    with pytest.raises(tracknb.TracknbError, match=r"The kernel died at the cell \[3\] when forest was replayed"):
+        tracknb.replay("forest")

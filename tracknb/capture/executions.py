@@ -9,6 +9,9 @@ from typing import Final
 # What stands for state that no name holds; names of Python have no such letters.
 FILE: Final = "file:"
 STATE: Final = "state:"
+# What stands for a name that is gone, and for names that are left out.
+DELETED: Final = "-"
+OTHERS: Final = "*"
 # Generators of random numbers that all of a process shares.
 _SEEDED: Final = (f"{STATE}random", f"{STATE}numpy", f"{STATE}torch")
 
@@ -27,6 +30,9 @@ class Execution:
         Names, files and states that are others after it, or may be.
     kills
         Those of ``writes`` whose former value no longer matters: bound anew, and not only changed.
+    digests
+        What names of ``writes`` held after it, as a few letters: `DELETED` where they are gone, empty where
+        nobody knows. A key `OTHERS` says that some are left out.
     """
 
     number: int
@@ -39,6 +45,7 @@ class Execution:
     reads: set[str] = field(default_factory=set)
     writes: set[str] = field(default_factory=set)
     kills: set[str] = field(default_factory=set)
+    digests: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
