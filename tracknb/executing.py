@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 
@@ -12,6 +13,7 @@ def execute(
     folder: str,
     environment: Mapping[str, str],
     timeout_seconds: int | None,
+    python: Path | None = None,
     done: Callable[[], None] | None = None,
 ) -> None:
     """Run the cells of a notebook; their outputs are in it afterwards, also where one failed.
@@ -26,6 +28,8 @@ def execute(
         All of the kernel's environment variables.
     timeout_seconds
         The longest that one cell may take; any time if None.
+    python
+        Which Python runs the kernel, with ipykernel installed; this one if left out.
     done
         Called after each cell.
 
@@ -49,4 +53,20 @@ def execute(
         # Its on_cell_complete comes when a cell was sent, not when it has run.
         on_cell_executed=lambda **_: done() if done is not None else None,
     )
+    if python is not None:
+        client.km = _manager(python)
     client.execute(env=dict(environment))
+
+
+def _manager(python: Path) -> Any:
+    """Return what starts kernels of another Python; what is installed for this one is not looked for."""
+    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+
+    command = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+
+    class Specs(KernelSpecManager):  # type: ignore[misc,unused-ignore]
+        def get_kernel_spec(self, kernel_name: str) -> Any:
+            return KernelSpec(argv=command, display_name="Python 3", language="python")
+
+    return AsyncKernelManager(kernel_name="python3", kernel_spec_manager=Specs())

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import importlib.util
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from tracknb import config
+from tracknb.capture import lockfile
+from tracknb.capture.environment import VARIABLES
 from tracknb.capture.executions import DELETED, FILE, OTHERS, STATE
 from tracknb.client import TrackingClient
 from tracknb.entities import REPLAY_TAG, SOURCE_NAME_TAG, CellExecution, Run
 from tracknb.errors import InvalidValue, MissingExtra, TracknbError
 from tracknb.executing import execute
+from tracknb.installing import Environment, environment
+from tracknb.provenance import lock_of, lock_text_of
 from tracknb.view.replay import Departure, Difference, ReplayVerdict
 
 # Beyond this share of a value two numbers count as different: other machines round sums otherwise.
@@ -29,8 +36,18 @@ _STATES: Final = {
 _NEEDED: Final = ("nbclient", "nbformat", "ipykernel")
 
 
+def say_on_stderr(text: str) -> None:
+    """Tell how far a replay is, beside its answer."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def replay(
-    client: TrackingClient, run: Run, *, timeout_seconds: int | None = None, done: Callable[[], None] | None = None
+    client: TrackingClient,
+    run: Run,
+    *,
+    locked: bool = False,
+    timeout_seconds: int | None = None,
+    say: Callable[[str], None] = say_on_stderr,
 ) -> ReplayVerdict:
     """Run the cells that a run depends on, and its own, in a new kernel; return how the numbers compare.
 
@@ -38,19 +55,22 @@ def replay(
     ----------
     run
         The run; what is made again is a child of it, tagged with its id.
+    locked
+        Whether it runs in a new environment of the packages that the run recorded.
     timeout_seconds
         The longest that one cell may take; any time if left out.
-    done
-        Called after each cell.
+    say
+        Is told how far the environment is.
 
     Raises
     ------
     InvalidValue
-        Its cells were not recorded, as of a run that a script made.
+        Its cells were not recorded, as of a run that a script made; or its packages.
     MissingExtra
         nbclient or ipykernel is not installed.
     TracknbError
-        A cell failed that did not fail then, or none made a run in this store.
+        A cell failed that did not fail then, or none made a run in this store; or the
+        environment cannot be made.
     """
     cells = client.get_cells(run.info.run_id)
     if not cells:
@@ -62,7 +82,8 @@ def replay(
     if missing:
         raise MissingExtra(f'A replay needs {", ".join(missing)}. Install: pip install "tracknb[lab]"')
     known = {item.info.run_id for item in _replays(client, run)}
-    _execute(client, run, cells, timeout_seconds, done)
+    with _environment_of(client, run, locked=locked, say=say) as made_for_it:
+        _execute(client, run, cells, timeout_seconds, made_for_it)
     made = [item for item in _replays(client, run) if item.info.run_id not in known]
     if not made:
         raise TracknbError(
@@ -72,7 +93,47 @@ def replay(
     again = _likest(run, made)
     found = differences(run, again)
     departs = departure(cells, client.get_cells(again.info.run_id, with_before=True)) if found else None
-    return ReplayVerdict(run, again, found, cells=len(cells), departure=departs)
+    notes = [] if made_for_it is None else list(made_for_it.notes)
+    if found or locked:
+        notes += _other_packages(lock_of(client, run), lock_of(client, again), locked=locked)
+    where = "" if made_for_it is None else made_for_it.description
+    return ReplayVerdict(run, again, found, cells=len(cells), departure=departs, environment=where, notes=notes)
+
+
+@contextlib.contextmanager
+def _environment_of(
+    client: TrackingClient, run: Run, *, locked: bool, say: Callable[[str], None]
+) -> Iterator[Environment | None]:
+    """Make the environment that a run recorded; None stands for the one that is here."""
+    if not locked:
+        yield None
+        return
+    text = lock_text_of(client, run)
+    if text is None:
+        raise InvalidValue(f"{run.info.run_name} keeps no record of its packages. Replay it without --locked.")
+    try:
+        wanted = lockfile.requirements(text)
+    except ValueError as problem:
+        raise InvalidValue(f"The recorded packages of {run.info.run_name} cannot be read: {problem}.") from problem
+    with environment(wanted, say=say) as made_for_it:
+        # They change what a computation gives, as the packages do.
+        told = lockfile.read(text).variables
+        kept = {name: told[name] for name in VARIABLES if name in told}
+        yield dataclasses.replace(made_for_it, variables={**made_for_it.variables, **kept})
+
+
+def _other_packages(then: lockfile.Lock | None, now: lockfile.Lock | None, *, locked: bool) -> list[str]:
+    """Return a sentence on packages whose version is another one now; tracknb itself is always the one that is here."""
+    if then is None or now is None:
+        return []
+    shared = sorted((then.versions.keys() & now.versions.keys()) - {"tracknb"})
+    other = [f"{name} {now.versions[name]}" for name in shared if now.versions[name] != then.versions[name]]
+    was = [f"{name} {then.versions[name]}" for name in shared if now.versions[name] != then.versions[name]]
+    if not other:
+        return []
+    more = f" and {len(other) - 5} more" if len(other) > 5 else ""
+    hint = "" if locked else " --locked installs those."
+    return [f"Other packages: {', '.join(other[:5])}{more}; then {', '.join(was[:5])}{more}.{hint}"]
 
 
 def differences(run: Run, again: Run) -> list[Difference]:
@@ -164,7 +225,7 @@ def _execute(
     run: Run,
     cells: Sequence[CellExecution],
     timeout_seconds: int | None,
-    done: Callable[[], None] | None,
+    made_for_it: Environment | None,
 ) -> None:
     import nbformat
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -177,24 +238,20 @@ def _execute(
     folder = os.path.dirname(source) if os.path.isabs(source) else ""
     folder = folder if os.path.isdir(folder) else os.getcwd()
     finished: list[None] = []
-
-    def count() -> None:
-        finished.append(None)
-        if done is not None:
-            done()
-
     try:
         execute(
             notebook,
             folder=folder,
-            environment=_environment(client, run, source),
+            environment=_variables(client, run, source, os.environ if made_for_it is None else made_for_it.variables),
             timeout_seconds=timeout_seconds,
-            done=count,
+            python=None if made_for_it is None else made_for_it.python,
+            done=lambda: finished.append(None),
         )
     except CellExecutionError as problem:
         raise TracknbError(
             f"{_first_failed(notebook, cells)} failed, and did not when {run.info.run_name} was made: "
             f"{problem.ename}: {problem.evalue}. Its code: %track code {run.info.run_id[:8]}"
+            + "".join(f"\n{note}" for note in (made_for_it.notes if made_for_it is not None else ()))
         ) from problem
     except CellTimeoutError as problem:
         raise TracknbError(
@@ -208,14 +265,14 @@ def _execute(
         ) from problem
 
 
-def _environment(client: TrackingClient, run: Run, source: str) -> Mapping[str, str]:
+def _variables(client: TrackingClient, run: Run, source: str, others: Mapping[str, str]) -> Mapping[str, str]:
     own = {
         "TRACKNB_TRACKING_URI": client.address,
         config.REPLAY_VARIABLE: run.info.run_id,
         # What Jupyter Server sets for its kernels: the new run's source is the same notebook.
         "JPY_SESSION_NAME": source,
     }
-    return {**os.environ, **own}
+    return {**others, **own}
 
 
 def _load_cell() -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -205,3 +206,41 @@ def test_a_cell_at_which_the_kernel_dies_is_named(store, tmp_path):
     altered(store, tmp_path, "start = 3", "import os; os._exit(9)")
     with pytest.raises(tracknb.TracknbError, match=r"The kernel died at the cell \[3\] when forest was replayed"):
         tracknb.replay("forest")
+
+
+def test_a_locked_replay_runs_with_the_packages_of_then(store, tmp_path):
+    """The lock names an older six than the one that is installed, so another one shows that it was taken."""
+    own = "%%track_run --experiment taxi --name forest\nimport tracknb\ntracknb.log_param('six', six.__version__)"
+    run = made(store, tmp_path, ["%load_ext tracknb", "import six", own])
+    (lock,) = store.parent.rglob("pylock.toml")
+    python = "requires-python = '==3.11.*'" if sys.version_info[:2] == (3, 11) else ""
+    lock.write_text(f"lock-version = '1.0'\n{python}\n[[packages]]\nname = 'six'\nversion = '1.15.0'\n")
+    assert run.data.params["six"] != "1.15.0"
+    command = [sys.executable, "-m", "tracknb.cli", "replay", "forest", "--store", str(store), "--locked"]
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    )
+    assert done.returncode == 1, done.stderr
+    assert "a new environment of 1 recorded package, Python 3." in done.stdout
+    assert re.search(r"^param six +\S+ +1\.15\.0$", done.stdout, re.MULTILINE)
+    said = done.stderr.splitlines()
+    assert said[0].startswith("Making an environment of 1 recorded package with ")
+    assert said[-1].startswith("Installed in ")
+    assert list(temporary.glob("tracknb-*")) == []
+    again = tracknb.search_runs(output_format="list")[0]
+    assert again.data.tags[REPLAY_TAG] == run.info.run_id
+
+
+def test_a_run_that_keeps_no_packages_cannot_be_replayed_with_them(store, tmp_path):
+    run = made(store, tmp_path)
+    (lock,) = store.parent.rglob("pylock.toml")
+    lock.unlink()
+    with pytest.raises(tracknb.TracknbError, match="forest keeps no record of its packages"):
+        tracknb.replay(run, locked=True)
