@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ def execute(
     ------
     CellExecutionError, CellTimeoutError, DeadKernelError
         nbclient's own, from ``nbclient.exceptions``.
+    KeyboardInterrupt
+        Somebody stopped it; the kernel is ended.
     """
     from nbclient import NotebookClient
 
@@ -55,7 +58,25 @@ def execute(
     )
     if python is not None:
         client.km = _manager(python)
-    client.execute(env=dict(environment))
+    try:
+        client.execute(env=dict(environment))
+    except KeyboardInterrupt:
+        # Where a loop runs already, as in a notebook, the cells run in a thread that would go on.
+        _stop(client)
+        raise
+    except Exception:
+        # Where none does, nbclient takes the signal itself, ends the kernel and stumbles over its end.
+        if getattr(client, "_async_cleanup_kernel_future", None) is not None:
+            raise KeyboardInterrupt from None
+        raise
+
+
+def _stop(client: Any) -> None:
+    from jupyter_core.utils import run_sync
+
+    if client.km is not None:
+        with contextlib.suppress(Exception):
+            run_sync(client.km.shutdown_kernel)(now=True)
 
 
 def _manager(python: Path) -> Any:

@@ -388,6 +388,9 @@ def run_verb(argv: Sequence[str], prog: str = "%track") -> View | None:
         result = VERBS.main(args=words, prog_name=prog, standalone_mode=False)
     except click.UsageError as problem:
         raise InvalidValue(usage_message(problem)) from None
+    except click.Abort:
+        # Click's name for it would pass for a failure of ours.
+        raise KeyboardInterrupt from None
     return result if isinstance(result, View) else None
 
 

@@ -7,12 +7,16 @@ import json
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
 
 import nbformat
+import psutil
 import pytest
+from jupyter_client.manager import start_new_kernel
 
 import tracknb
 from tracknb.entities import PARENT_TAG, REPLAY_TAG
@@ -206,6 +210,55 @@ def test_a_cell_at_which_the_kernel_dies_is_named(store, tmp_path):
     altered(store, tmp_path, "start = 3", "import os; os._exit(9)")
     with pytest.raises(tracknb.TracknbError, match=r"The kernel died at the cell \[3\] when forest was replayed"):
         tracknb.replay("forest")
+
+
+def long_one(store, folder):
+    """A copy of a store with a run that takes longer than before; it leaves a file when it begins."""
+    own = "%%track_run --experiment taxi --name forest\nimport time, tracknb\nopen('begun', 'w').close()\n"
+    made(store, folder, ["%load_ext tracknb", "pause = 0", own + "time.sleep(pause)\ntracknb.log_metric('loss', 1)"])
+    (folder / "begun").unlink()
+    altered(store, folder, "pause = 0", "pause = 300")
+
+
+def kernels_of(process_id, folder):
+    """What a process has started, once its replay has come to the cell that takes long."""
+    deadline = time.monotonic() + 60
+    while not (folder / "begun").exists():
+        assert time.monotonic() < deadline, "the replay did not come to its cell"
+        time.sleep(0.1)
+    return psutil.Process(process_id).children(recursive=True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
+def test_ctrl_c_ends_a_replay_and_its_kernel(store, tmp_path):
+    long_one(store, tmp_path)
+    command = [sys.executable, "-m", "tracknb.cli", "replay", "forest", "--store", "copy.db"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    kernels = kernels_of(process.pid, tmp_path)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=30)
+
+    assert (*said, process.returncode) == ("", "\ntracknb: stopped\n", 130)
+    assert len(kernels) == 1
+    assert psutil.wait_procs(kernels, timeout=10)[1] == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
+def test_an_interrupt_in_a_notebook_ends_a_replay_and_its_kernel(store, tmp_path):
+    long_one(store, tmp_path)
+    address = f"sqlite:///{tmp_path / 'copy.db'}"
+    manager, client = start_new_kernel(cwd=str(tmp_path), env={**os.environ, "TRACKNB_TRACKING_URI": address})
+    try:
+        client.execute("%load_ext tracknb\n%track replay forest")
+        kernels = kernels_of(manager.provisioner.pid, tmp_path)
+        manager.interrupt_kernel()
+
+        assert client.get_shell_msg(timeout=30)["content"]["ename"] == "KeyboardInterrupt"
+        assert len(kernels) == 1
+        assert psutil.wait_procs(kernels, timeout=10)[1] == []
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
 
 
 def test_a_locked_replay_runs_with_the_packages_of_then(store, tmp_path):
