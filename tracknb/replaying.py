@@ -16,7 +16,7 @@ from tracknb.capture import lockfile
 from tracknb.capture.environment import VARIABLES
 from tracknb.capture.executions import DELETED, FILE, OTHERS, STATE
 from tracknb.client import TrackingClient
-from tracknb.entities import REPLAY_TAG, SOURCE_NAME_TAG, CellExecution, Run
+from tracknb.entities import HIDDEN_STATE_TAG, PYTHON_TAG, REPLAY_TAG, SOURCE_NAME_TAG, CellExecution, Run
 from tracknb.errors import InvalidValue, MissingExtra, TracknbError
 from tracknb.executing import execute
 from tracknb.installing import Environment, environment
@@ -92,8 +92,17 @@ def replay(
         )
     again = _likest(run, made)
     found = differences(run, again)
-    departs = departure(cells, client.get_cells(again.info.run_id, with_before=True)) if found else None
+    departs = None
     notes = [] if made_for_it is None else list(made_for_it.notes)
+    if found:
+        then, now = (item.data.tags.get(PYTHON_TAG, "") for item in (run, again))
+        if then.split(".")[:2] == now.split(".")[:2]:
+            departs = departure(cells, client.get_cells(again.info.run_id, with_before=True))
+        else:
+            # Each compiles functions in another way.
+            notes.append(f"Python {now}, then {then}: where it departs cannot be told.")
+        if HIDDEN_STATE_TAG in run.data.tags:
+            notes.append(f"Hidden state of the run: {run.data.tags[HIDDEN_STATE_TAG]}.")
     if found or locked:
         notes += _other_packages(lock_of(client, run), lock_of(client, again), locked=locked)
     where = "" if made_for_it is None else made_for_it.description
@@ -179,7 +188,7 @@ def departure(cells: Sequence[CellExecution], again: Sequence[CellExecution]) ->
             # A cell that loads the extension anew begins to count anew.
             return None
         if cell.role == "tracked":
-            return Departure(cell.execution_count, cell.source, unknown=tuple(unknown))
+            return Departure(cell.execution_count, cell.source, unknown=tuple(dict.fromkeys(unknown)))
         held |= repeated.digests
         departed = []
         for name in cell.names:
@@ -189,7 +198,7 @@ def departure(cells: Sequence[CellExecution], again: Sequence[CellExecution]) ->
             elif then != now:
                 departed.append(_called(name))
         if departed:
-            return Departure(cell.execution_count, cell.source, tuple(departed), tuple(unknown))
+            return Departure(cell.execution_count, cell.source, tuple(departed), tuple(dict.fromkeys(unknown)))
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import json
 import os
 import re
@@ -19,7 +20,7 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 
 import tracknb
-from tracknb.entities import PARENT_TAG, REPLAY_TAG
+from tracknb.entities import PARENT_TAG, PYTHON_TAG, REPLAY_TAG
 from tracknb.view.replay import Departure
 
 CELLS = [
@@ -150,7 +151,36 @@ def test_what_nobody_could_compare_is_said(store, tmp_path):
 def test_random_numbers_without_a_seed_depart_where_they_are_drawn(store, tmp_path):
     own = "%%track_run --experiment taxi --name forest\nimport tracknb\ntracknb.log_metric('loss', draw)"
     made(store, tmp_path, ["%load_ext tracknb\nimport random", "draw = random.random()", own])
-    assert tracknb.replay("forest").departure == Departure(2, "draw = random.random()", ("draw",))
+    verdict = tracknb.replay("forest")
+    assert verdict.departure == Departure(2, "draw = random.random()", ("draw",))
+    said = "Hidden state of the run: random numbers of random were drawn without a seed."
+    assert verdict.text().endswith(f"\n{said}")
+
+
+def test_under_another_python_no_cell_is_named(store, tmp_path):
+    """Each compiles functions in another way, so every one of them would depart."""
+    made(store, tmp_path)
+    altered(store, tmp_path, "settings = {'depth': 2}", "settings = {'depth': 3}")
+    run = tracknb.search_runs(output_format="list")[0]
+    now = run.data.tags[PYTHON_TAG]
+    tracknb.MlflowClient().set_tag(run.info.run_id, PYTHON_TAG, "3.10.2")
+    verdict = tracknb.replay(run.info.run_id)
+    assert (verdict.verdict, verdict.departure) == ("different", None)
+    assert verdict.notes == (f"Python {now}, then 3.10.2: where it departs cannot be told.",)
+
+
+def test_packages_that_are_others_now_are_told(store, tmp_path):
+    (tmp_path / "scale.txt").write_text("2")
+    own = "%%track_run --experiment taxi --name forest\nimport tracknb\ntracknb.log_metric('loss', scale[0])"
+    run = made(store, tmp_path, ["%load_ext tracknb", "import numpy\nscale = numpy.loadtxt('scale.txt', ndmin=1)", own])
+    (lock,) = store.parent.rglob("pylock.toml")
+    version = importlib.metadata.version("numpy")
+    lock.write_text(lock.read_text().replace(f'version = "{version}"', 'version = "1.0.1"'))
+    assert tracknb.replay("forest").notes == ()
+    (tmp_path / "scale.txt").write_text("3")
+    verdict = tracknb.replay(run)
+    assert verdict.departure.names == ("scale",)
+    assert verdict.notes == (f"Other packages: numpy {version}; then numpy 1.0.1. --locked installs those.",)
 
 
 def test_a_cell_that_fails_now_is_named(store, tmp_path):

@@ -198,7 +198,7 @@ class Recorder:
         states, attributes = _states(), before.names.attributes
         seeds = not attributes.isdisjoint(_SEEDS)
         for name, value in states.items():
-            if value == before.states.get(name):
+            if value == before.states.get(name) or (name not in before.states and _is_untouched(name)):
                 continue
             execution.writes.add(name)
             if name in _RANDOM:
@@ -340,6 +340,15 @@ _RANDOM: Final[dict[str, Callable[[ModuleType], Any]]] = {
     ],
     f"{STATE}torch": lambda module: module.random.get_rng_state().numpy().tobytes(),
 }
+
+
+def _is_untouched(name: str) -> bool:
+    """Say whether a generator that came with an import has given no number yet, as far as that can be seen."""
+    if name != f"{STATE}numpy":
+        return False
+    _, words, place, *_ = sys.modules["numpy"].random.get_state(legacy=True)
+    # So NumPy begins with what the system gives it; the first number turns all words over.
+    return int(words[0]) == 0x80000000 and place >= 623
 
 
 def _imports(names: CellNames) -> bool:

@@ -99,7 +99,8 @@ class ReplayVerdict(View):
     def html(self) -> str:
         """Return the same as HTML, everything stored escaped."""
         table = html_table(_HEAD, self._rows(), right=[False] * 3) if self.differences else ""
-        return f"<p>{safe(self._line())}</p>{table}" + "".join(f"<p>{safe(item)}</p>" for item in self._sentences())
+        marks = (("pre" if item.startswith(" ") else "p", item.strip()) for item in self._sentences())
+        return f"<p>{safe(self._line())}</p>{table}" + "".join(f"<{mark}>{safe(item)}</{mark}>" for mark, item in marks)
 
     def payload(self) -> dict[str, Any]:
         """Return the text, which every front end shows, and its parts for programs."""
