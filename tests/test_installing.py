@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -47,6 +48,23 @@ def test_a_package_that_is_nowhere_is_named(pip_only):
     )
     assert told == ["Making an environment of 1 recorded package with pip …"]
     assert list(pip_only.iterdir()) == []
+
+
+@pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not installed")
+def test_uv_is_understood_as_well(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(
+        TracknbError, match=r"^six==99\.7 cannot be installed, so nothing ran: Because there is no version"
+    ):
+        opened(wanted("six==99.7"), [])
+    monkeypatch.setenv("UV_INDEX_URL", "http://127.0.0.1:1/simple")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    with pytest.raises(TracknbError, match=r"^Nothing answers from where .*Connection refused"):
+        opened(wanted("six==1.16.0"), [])
+    with pytest.raises(TracknbError, match=r"cannot be installed, so nothing ran: .*3\.5"):
+        opened(wanted(python="3.5.1"), [])
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_network_it_is_said(pip_only, monkeypatch):

@@ -100,7 +100,7 @@ def replay(
             departs = departure(cells, client.get_cells(again.info.run_id, with_before=True))
         else:
             # Each compiles functions in another way.
-            notes.append(f"Python {now}, then {then}: where it departs cannot be told.")
+            notes.append(f"Python {now} (then {then}): which cell departs cannot be told.")
         if HIDDEN_STATE_TAG in run.data.tags:
             notes.append(f"Hidden state of the run: {run.data.tags[HIDDEN_STATE_TAG]}.")
     if found or locked:
@@ -136,13 +136,16 @@ def _other_packages(then: lockfile.Lock | None, now: lockfile.Lock | None, *, lo
     if then is None or now is None:
         return []
     shared = sorted((then.versions.keys() & now.versions.keys()) - {"tracknb"})
-    other = [f"{name} {now.versions[name]}" for name in shared if now.versions[name] != then.versions[name]]
-    was = [f"{name} {then.versions[name]}" for name in shared if now.versions[name] != then.versions[name]]
+    other = [
+        f"{name} {now.versions[name]} (then {then.versions[name]})"
+        for name in shared
+        if now.versions[name] != then.versions[name]
+    ]
     if not other:
         return []
     more = f" and {len(other) - 5} more" if len(other) > 5 else ""
-    hint = "" if locked else " --locked installs those."
-    return [f"Other packages: {', '.join(other[:5])}{more}; then {', '.join(was[:5])}{more}.{hint}"]
+    hint = "" if locked else " --locked installs those of then."
+    return [f"Packages that differ: {', '.join(other[:5])}{more}.{hint}"]
 
 
 def differences(run: Run, again: Run) -> list[Difference]:

@@ -166,7 +166,7 @@ def test_under_another_python_no_cell_is_named(store, tmp_path):
     tracknb.MlflowClient().set_tag(run.info.run_id, PYTHON_TAG, "3.10.2")
     verdict = tracknb.replay(run.info.run_id)
     assert (verdict.verdict, verdict.departure) == ("different", None)
-    assert verdict.notes == (f"Python {now}, then 3.10.2: where it departs cannot be told.",)
+    assert verdict.notes == (f"Python {now} (then 3.10.2): which cell departs cannot be told.",)
 
 
 def test_packages_that_are_others_now_are_told(store, tmp_path):
@@ -180,7 +180,7 @@ def test_packages_that_are_others_now_are_told(store, tmp_path):
     (tmp_path / "scale.txt").write_text("3")
     verdict = tracknb.replay(run)
     assert verdict.departure.names == ("scale",)
-    assert verdict.notes == (f"Other packages: numpy {version}; then numpy 1.0.1. --locked installs those.",)
+    assert verdict.notes == (f"Packages that differ: numpy {version} (then 1.0.1). --locked installs those of then.",)
 
 
 def test_a_cell_that_fails_now_is_named(store, tmp_path):
