@@ -16,12 +16,12 @@ from tracknb.capture import lockfile
 from tracknb.capture.environment import VARIABLES
 from tracknb.capture.executions import DELETED, FILE, OTHERS, STATE
 from tracknb.client import TrackingClient
-from tracknb.entities import HIDDEN_STATE_TAG, PYTHON_TAG, REPLAY_TAG, SOURCE_NAME_TAG, CellExecution, Run
+from tracknb.entities import HIDDEN_STATE_TAG, PYTHON_TAG, REPLAY_TAG, SOURCE_NAME_TAG, CellExecution, Run, RunStatus
 from tracknb.errors import InvalidValue, MissingExtra, TracknbError
 from tracknb.executing import execute
 from tracknb.installing import Environment, environment
 from tracknb.provenance import lock_of, lock_text_of
-from tracknb.view.replay import Departure, Difference, ReplayVerdict
+from tracknb.view.replay import Departure, Difference, ReplayVerdict, compared_metrics
 
 # Beyond this share of a value two numbers count as different: other machines round sums otherwise.
 TOLERANCE: Final = 1e-6
@@ -149,17 +149,30 @@ def _other_packages(then: lockfile.Lock | None, now: lockfile.Lock | None, *, lo
 
 
 def differences(run: Run, again: Run) -> list[Difference]:
-    """Return what differs between a run and its replay: metrics by their last value, and params."""
+    """Return what differs between a run and its replay: how they ended, the metrics' last values, and params.
+
+    How busy the machine was, the metrics ``system/...``, is no result.
+    """
     found = []
-    for key, was in sorted(run.data.metrics.items()):
-        now = again.data.metrics.get(key)
-        if now is None or not (was == now or (math.isnan(was) and math.isnan(now))):
-            is_close = now is not None and math.isclose(was, now, rel_tol=TOLERANCE)
-            found.append(Difference("metric", key, repr(was), None if now is None else repr(now), is_close=is_close))
-    for key, text in sorted(run.data.params.items()):
-        if again.data.params.get(key) != text:
-            found.append(Difference("param", key, text, again.data.params.get(key)))
+    if RunStatus.RUNNING != run.info.status != again.info.status:
+        found.append(Difference("status", "", run.info.status, again.info.status))
+    metrics, metrics_now = compared_metrics(run), compared_metrics(again)
+    for key in sorted(metrics.keys() | metrics_now.keys()):
+        was, now = metrics.get(key), metrics_now.get(key)
+        if was is None or now is None:
+            found.append(Difference("metric", key, _written(was), _written(now)))
+        elif not (was == now or (math.isnan(was) and math.isnan(now))):
+            is_close = math.isclose(was, now, rel_tol=TOLERANCE)
+            found.append(Difference("metric", key, repr(was), repr(now), is_close=is_close))
+    params, params_now = run.data.params, again.data.params
+    for key in sorted(params.keys() | params_now.keys()):
+        if params.get(key) != params_now.get(key):
+            found.append(Difference("param", key, params.get(key), params_now.get(key)))
     return found
+
+
+def _written(value: float | None) -> str | None:
+    return None if value is None else repr(value)
 
 
 def departure(cells: Sequence[CellExecution], again: Sequence[CellExecution]) -> Departure | None:
@@ -193,7 +206,7 @@ def departure(cells: Sequence[CellExecution], again: Sequence[CellExecution]) ->
         if cell.role == "tracked":
             return Departure(cell.execution_count, cell.source, unknown=tuple(dict.fromkeys(unknown)))
         held |= repeated.digests
-        departed = []
+        departed = [] if cell.status == repeated.status else [f"its end ({repeated.status.lower()})"]
         for name in cell.names:
             then, now = cell.digests.get(name, ""), held.get(name, "" if OTHERS in held else DELETED)
             if not then or not now:

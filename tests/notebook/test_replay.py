@@ -21,7 +21,7 @@ from jupyter_client.manager import start_new_kernel
 
 import tracknb
 from tracknb.entities import PARENT_TAG, PYTHON_TAG, REPLAY_TAG
-from tracknb.view.replay import Departure
+from tracknb.view.replay import Departure, Difference
 
 CELLS = [
     "import random\nimport numpy as np",
@@ -38,13 +38,14 @@ for step in range(3):
 ]
 
 
-def made(store, folder, cells=CELLS):
+def made(store, folder, cells=CELLS, *, allow_errors=False):
     """The newest run of a notebook, executed by a kernel of its own."""
     path = folder / "train.ipynb"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, path)
     command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--inplace", str(path)]
+    command += ["--allow-errors"] if allow_errors else []
     environment = {**os.environ, "TRACKNB_TRACKING_URI": f"sqlite:///{store}", "JPY_SESSION_NAME": str(path)}
     subprocess.run(command, check=True, capture_output=True, env=environment)
     tracknb.set_experiment("taxi")
@@ -181,6 +182,23 @@ def test_packages_that_are_others_now_are_told(store, tmp_path):
     verdict = tracknb.replay(run)
     assert verdict.departure.names == ("scale",)
     assert verdict.notes == (f"Packages that differ: numpy {version} (then 1.0.1). --locked installs those of then.",)
+
+
+def test_a_cell_that_no_longer_fails_and_what_is_logged_besides(store, tmp_path):
+    """Then a file was missing; how busy the machine is, is no result."""
+    own = "%%track_run --experiment taxi --name forest --system-metrics\nimport tracknb\n"
+    own += "tracknb.log_metric('loss', start)\nif start > 1:\n    tracknb.log_metric('more', 2)\ntime.sleep(0.1)"
+    cells = ["%load_ext tracknb", "import time\nstart = 1", "start = float(open('scale.txt').read())", own]
+    run = made(store, tmp_path, cells, allow_errors=True)
+    assert any(key.startswith("system/") for key in run.data.metrics)
+    assert tracknb.replay(run).verdict == "identical"
+    (tmp_path / "scale.txt").write_text("3")
+    verdict = tracknb.replay(run)
+    assert verdict.differences == (
+        Difference("metric", "loss", "1.0", "3.0"),
+        Difference("metric", "more", None, "2.0"),
+    )
+    assert verdict.departure == Departure(3, cells[2], ("its end (finished)", "start"))
 
 
 def test_a_cell_that_fails_now_is_named(store, tmp_path):
@@ -327,3 +345,15 @@ def test_a_run_that_keeps_no_packages_cannot_be_replayed_with_them(store, tmp_pa
     lock.unlink()
     with pytest.raises(tracknb.TracknbError, match="forest keeps no record of its packages"):
         tracknb.replay(run, locked=True)
+
+
+def test_a_run_that_failed_and_now_finishes_is_different(store, tmp_path):
+    own = "%%track_run --experiment taxi --name forest\nimport tracknb\ntracknb.log_metric('loss', 1)\n"
+    own += "open('scale.txt').close()"
+    run = made(store, tmp_path, ["%load_ext tracknb", own], allow_errors=True)
+    (tmp_path / "scale.txt").write_text("3")
+    verdict = tracknb.replay(run)
+    assert (verdict.verdict, verdict.exit_code) == ("different", 1)
+    assert verdict.differences == (Difference("status", "", "FAILED", "FINISHED"),)
+    assert verdict.departure == Departure(2, own)
+    assert "status  FAILED  FINISHED" in verdict.text()

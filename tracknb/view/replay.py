@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from tracknb.entities import Run
+from tracknb.entities import SYSTEM_METRICS, Run
 from tracknb.view.base import VERSION, View, html_table, safe, sendable, shortened
 from tracknb.view.format import clipped, columns, counted, one_line
 
@@ -16,11 +16,11 @@ _LETTERS: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A metric or param that is another one in the replay; ``now`` is None where it is missing."""
+    """A metric, param or status that is another one in the replay; ``then`` or ``now`` is None where it is missing."""
 
-    kind: Literal["metric", "param"]
+    kind: Literal["metric", "param", "status"]
     key: str
-    then: str
+    then: str | None
     now: str | None
     is_close: bool = False
 
@@ -116,7 +116,7 @@ class ReplayVerdict(View):
                 {
                     "kind": item.kind,
                     "key": sendable(item.key),
-                    "then": sendable(item.then),
+                    "then": None if item.then is None else sendable(item.then),
                     "now": None if item.now is None else sendable(item.now),
                     "close": item.is_close,
                 }
@@ -128,7 +128,8 @@ class ReplayVerdict(View):
         }
 
     def _line(self) -> str:
-        compared = f"{counted(len(self.run.data.metrics), len(self.run.data.metrics), 'metric')} compared"
+        metrics = len(compared_metrics(self.run))
+        compared = f"{counted(metrics, metrics, 'metric')} compared"
         ran = counted(self._cells, self._cells, "cell")
         where = f" {self.environment}" if self.environment else ""
         return one_line(f"{self.run.info.run_name}: {self.verdict} ({ran} in a new kernel{where}, {compared})")
@@ -140,9 +141,14 @@ class ReplayVerdict(View):
 
     def _rows(self) -> list[list[str]]:
         return [
-            [f"{item.kind} {item.key}", item.then, "missing" if item.now is None else item.now]
+            [f"{item.kind} {item.key}".strip(), *("missing" if it is None else it for it in (item.then, item.now))]
             for item in self.differences
         ]
+
+
+def compared_metrics(run: Run) -> dict[str, float]:
+    """Return the last values that count: how busy the machine was does not."""
+    return {key: value for key, value in run.data.metrics.items() if not key.startswith(SYSTEM_METRICS)}
 
 
 def _place(execution_count: int) -> str:
