@@ -102,7 +102,8 @@ def replay(
             # Each compiles functions in another way.
             notes.append(f"Python {now} (then {then}): which cell departs cannot be told.")
         if HIDDEN_STATE_TAG in run.data.tags:
-            notes.append(f"Hidden state of the run: {run.data.tags[HIDDEN_STATE_TAG]}.")
+            reasons = " ".join(run.data.tags[HIDDEN_STATE_TAG].splitlines())
+            notes.append(f"Hidden state of the run: {reasons}")
     if found or locked:
         notes += _other_packages(lock_of(client, run), lock_of(client, again), locked=locked)
     where = "" if made_for_it is None else made_for_it.description

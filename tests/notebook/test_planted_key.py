@@ -168,5 +168,6 @@ def test_it_is_said_at_the_line_of_the_cell(shell):
     with pytest.warns(RuntimeWarning) as caught:
         shell.run_cell(f"import tracknb\nwith tracknb.start_run():\n    tracknb.log_param('said', 'so {SHAPED}')")
 
-    at = [(str(item.message).partition(" holds")[0], item.lineno) for item in caught]
+    ours = [item for item in caught if item.category is RuntimeWarning]
+    at = [(str(item.message).partition(" holds")[0], item.lineno) for item in ours]
     assert at == [("The source of a cell", 2), ("The param 'said'", 3)]

@@ -154,7 +154,8 @@ def test_random_numbers_without_a_seed_depart_where_they_are_drawn(store, tmp_pa
     made(store, tmp_path, ["%load_ext tracknb\nimport random", "draw = random.random()", own])
     verdict = tracknb.replay("forest")
     assert verdict.departure == Departure(2, "draw = random.random()", ("draw",))
-    said = "Hidden state of the run: random numbers of random were drawn without a seed."
+    said = "Hidden state of the run: random numbers of random were drawn without a seed. "
+    said += "Call random.seed(0) first, in this cell or one above."
     assert verdict.text().endswith(f"\n{said}")
 
 
