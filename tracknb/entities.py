@@ -117,6 +117,10 @@ _DATA: Final = "mlflow.data."
 DATASET_CONTEXT_TAG = f"{_DATA}context"
 # What a run depends on that its notebook, run from top to bottom, would not show.
 HIDDEN_STATE_TAG = "tracknb.hidden_state"
+# What the files held that the cells behind a run read: JSON of paths and digests.
+FILES_TAG = "tracknb.data.files"
+# What a tracked cell displayed and no file of the run keeps, in words.
+OUTPUTS_TAG = "tracknb.outputs.left_out"
 # The id of the run that a run is the replay of.
 REPLAY_TAG = "tracknb.replay_of"
 # What begins so holds an alert's sentence; the rest names the rule and the metric.

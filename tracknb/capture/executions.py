@@ -27,6 +27,8 @@ class Execution:
         Names, files and states that are others after it, or may be.
     kills
         Those of ``writes`` whose former value no longer matters: bound anew, and not only changed.
+    files
+        What the files held that it read and did not write: digests by absolute path.
     """
 
     number: int
@@ -39,6 +41,7 @@ class Execution:
     reads: set[str] = field(default_factory=set)
     writes: set[str] = field(default_factory=set)
     kills: set[str] = field(default_factory=set)
+    files: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

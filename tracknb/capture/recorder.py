@@ -21,11 +21,14 @@ from typing import Any, Final
 from tracknb.capture.cellnames import CellNames, globals_of, names_of
 from tracknb.capture.executions import FILE, STATE, Execution
 from tracknb.capture.objects import Budget, Look, hash_of_state, is_atom, look
+from tracknb.capture.readfiles import Digests
 
 # How long all looks at objects may take before and after a cell, and what a long cell may cost besides.
 _SECONDS: Final = 0.02
 _SHARE: Final = 0.05
 _MOST_SECONDS: Final = 1.0
+# Two looks at 16 MB, which a cell has just read.
+_READING_SECONDS: Final = 0.05
 # Names that IPython binds itself; `_`, `__`, `_3` and `Out` are what a cell showed, and count.
 _HIDDEN: Final = frozenset({"In", "_ih", "_oh", "_dh", "_i", "_ii", "_iii", "exit", "quit", "get_ipython", "open"})
 _NOTHING: Final = object()
@@ -57,9 +60,16 @@ class Recorder:
         The user's names, as the shell holds them.
     hidden
         Names that the shell put there before the user came.
+    is_closed
+        Says of a file that it must not be opened.
     """
 
-    def __init__(self, namespace: dict[str, Any], hidden: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        namespace: dict[str, Any],
+        hidden: Mapping[str, Any],
+        is_closed: Callable[[str], bool] = lambda path: False,
+    ) -> None:
         self.executions: list[Execution] = []
         self._namespace = namespace
         self._hidden = hidden
@@ -70,6 +80,7 @@ class Recorder:
         self._before: _Before | None = None
         # Names of inputs, `_i3`, that were met.
         self._inputs: set[str] = set()
+        self._digests = Digests(is_closed)
 
     def adopt(self, source: str, code: str, *, execution_count: int) -> None:
         """Note a cell that ran before anybody watched: only its text tells what it did."""
@@ -105,8 +116,12 @@ class Recorder:
             return None
         execution = self.executions[-1]
         execution.status, execution.end_time = status, end_time
-        took = time.perf_counter() - before.began
-        self._compare(execution, before, Budget(min(_MOST_SECONDS, max(_SECONDS, took * _SHARE))))
+        seconds = min(_MOST_SECONDS, max(_SECONDS, (time.perf_counter() - before.began) * _SHARE))
+        self._compare(execution, before, Budget(seconds))
+        read, written = (
+            {os.path.abspath(path) for path, how in before.files.items() if letter in how} for letter in "rw"
+        )
+        execution.files = self._digests.of(read - written, max(seconds, _READING_SECONDS))
         return execution
 
     # -- what a cell did ---------------------------------------------------------------

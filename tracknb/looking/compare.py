@@ -13,9 +13,11 @@ from tracknb.client import TrackingClient
 from tracknb.entities import ENVIRONMENT_TAG, SYSTEM_METRICS, Run
 from tracknb.errors import InvalidValue
 from tracknb.live import LiveSeries
+from tracknb.looking.changes import changes_of
 from tracknb.looking.curves import run_ids
 from tracknb.looking.finding import named_run
 from tracknb.provenance import lock_of
+from tracknb.view.changes import Changes
 from tracknb.view.compare import Comparison
 from tracknb.view.direction import Goals
 
@@ -74,7 +76,15 @@ def comparison(client: TrackingClient, runs: Sequence[Run], *, differences_only:
         differences_only=differences_only,
         curves_left_out=left_out,
         environments=_environments(client, runs),
+        cells={run.info.run_id: client.get_cells(run.info.run_id) for run in runs},
+        changes=_in_short(client, *runs) if differences_only and len(runs) == 2 else None,
     )
+
+
+def _in_short(client: TrackingClient, old: Run, new: Run) -> Changes:
+    # Two of one name are mostly attempts of one cell.
+    name = old.info.run_name
+    return changes_of(client, old, new, since=None if name == new.info.run_name else name)
 
 
 def _environments(client: TrackingClient, runs: Sequence[Run]) -> dict[str, Lock]:

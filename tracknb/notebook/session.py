@@ -9,21 +9,24 @@ from __future__ import annotations
 import asyncio
 import difflib
 import hashlib
+import json
 import os
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tracknb import active, names
+from tracknb import active, config, names
 from tracknb.capture import environment, git, literals, secrets, source
-from tracknb.capture.executions import Execution, hidden_state, slice_of
+from tracknb.capture.executions import FILE, Execution, hidden_state, slice_of
 from tracknb.capture.recorder import Recorder
 from tracknb.entities import (
     CELL_GROUP_TAG,
     CELL_ID_TAG,
     CELL_TAG,
     EXECUTION_COUNT_TAG,
+    FILES_TAG,
     HIDDEN_STATE_TAG,
     PLATFORM_TAG,
     PYTHON_TAG,
@@ -35,11 +38,16 @@ from tracknb.entities import (
 from tracknb.errors import TracknbError
 from tracknb.notebook import line, magics
 from tracknb.validation import MAX_TAG_VALUE
+from tracknb.view.format import without_home
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
 
+    from tracknb.client import TrackingClient
+    from tracknb.live import LiveRun
     from tracknb.notebook.live import LivePanel
+    from tracknb.notebook.outputs import Outputs
+    from tracknb.view.changes import Changes
 
 
 class Session:
@@ -50,6 +58,7 @@ class Session:
         self._depth = 0
         self._is_silent_run = False
         self._panel: LivePanel | None = None
+        self._outputs: Outputs | None = None
         self._warned = False
         # The innermost cell that runs, as it was typed, and what of its params only its end can tell.
         self._source = ""
@@ -57,7 +66,7 @@ class Session:
         self._never_seen: set[str] = set()
         self._injected: dict[str, Any] = {}
         self._kernel = names.new_id()
-        self._recorder = Recorder(shell.user_ns, shell.user_ns_hidden)
+        self._recorder = Recorder(shell.user_ns, shell.user_ns_hidden, lambda path: config.is_of_store(Path(path)))
         # How many executions each store knows already.
         self._kept: dict[str, int] = {}
 
@@ -93,6 +102,7 @@ class Session:
         for kind, name in (("line", "track"), ("cell", "track_run"), ("line", magics.OPENER_MAGIC)):
             self.shell.magics_manager.magics[kind].pop(name, None)
         line.stop_listening(self.shell)
+        self._stop_listening()
         active.state.injected = active.CodeParams
 
     # -- the life of a cell -----------------------------------------------------------
@@ -105,6 +115,7 @@ class Session:
         self._note_injected(self._source)
         if self._depth > 1:
             return
+        self._stop_listening()
         self._panel = None
         self._is_silent_run = False
         self._pending = ()
@@ -116,6 +127,7 @@ class Session:
         if self._is_silent_run and self._depth == 0:
             self._is_silent_run = False
             status, error, text = _outcome(self.shell.last_execution_result)
+            self._guarded(self._keep_outputs)
             self._guarded(lambda: active.end_cell(status, error, text))
 
     def post_run_cell(self, result: ExecutionResult | None) -> None:
@@ -137,10 +149,13 @@ class Session:
             return
         self._guarded(lambda: self._log_pending(is_finished=status == RunStatus.FINISHED))
         self._guarded(lambda: self._record_end(status))
+        self._guarded(self._keep_outputs)
+        # The cell may have a store of its own.
+        here = active.client() if self._panel is not None else None
         self._guarded(lambda: active.end_cell(status, error, text))
         panel, self._panel = self._panel, None
         if panel is not None:
-            self._guarded(panel.finish)
+            self._guarded(lambda: panel.finish(lambda runs: self._changes_of(here, runs)))
 
     def open_run(self, written: str) -> None:
         """Open the run of a ``%%track_run`` cell."""
@@ -170,6 +185,25 @@ class Session:
             overtime_ms=options.overtime_ms,
             code_params=self._code_params(options.wanted_params),
         )
+        if options.outputs and config.keeps_outputs():
+            self._guarded(self._listen)
+
+    def _listen(self) -> None:
+        from tracknb.notebook.outputs import Outputs
+
+        if self._outputs is None:
+            self._outputs = Outputs(self.shell)
+
+    def _stop_listening(self) -> None:
+        """Hear no more of what is displayed, where a cell never came to its end."""
+        outputs, self._outputs = self._outputs, None
+        if outputs is not None:
+            outputs.stop()
+
+    def _keep_outputs(self) -> None:
+        outputs, self._outputs = self._outputs, None
+        if outputs is not None:
+            outputs.keep()
 
     # -- params without a call ----------------------------------------------------------
 
@@ -227,6 +261,23 @@ class Session:
             ids = active.cell_runs_reader()
             self._panel = LivePanel(self.shell, lambda: active.snapshot(ids()))
             self._guarded(self._panel.start)
+
+    def _changes_of(self, client: TrackingClient | None, runs: Sequence[LiveRun]) -> Mapping[str, Changes]:
+        """Return what changed since the attempt before, of a cell that made one run."""
+        found: dict[str, Changes] = {}
+
+        def read() -> None:
+            # A first attempt, or a run that goes on in the next cell.
+            if len(runs) != 1 or (runs[0].attempt or 1) < 2 or runs[0].end_time is None or client is None:
+                return
+            from tracknb.looking.changes import changes_since_previous
+
+            changes = changes_since_previous(client, client.get_run(runs[0].run_id))
+            if changes is not None:
+                found[runs[0].run_id] = changes
+
+        self._guarded(read)
+        return found
 
     def _tags_of(self, info: ExecutionInfo) -> Mapping[str, str]:
         notebook = source.notebook_path(self.shell.user_ns)
@@ -302,6 +353,9 @@ class Session:
         if reasons:
             for run_id in touched:
                 client.set_tags(run_id, {HIDDEN_STATE_TAG: "; ".join(reasons)[:MAX_TAG_VALUE]})
+        if files := _read_files([*(item.execution for item in needed), execution], unmade, self._folder()):
+            for run_id in touched:
+                client.set_tags(run_id, {FILES_TAG: files})
 
     def _execution_count(self, info: ExecutionInfo) -> int:
         """Return the number in the brackets of the cell that runs."""
@@ -336,6 +390,22 @@ def _as_stored(execution: Execution, role: str, needed: Mapping[int, tuple[str, 
         role=role,
         names=needed.get(execution.number, ()),
     )
+
+
+def _read_files(executions: Sequence[Execution], unmade: Collection[str], folder: str) -> str:
+    """Return what the files held that cells read and none of them made, as a tag holds it."""
+    found = {
+        path: digest
+        for execution in executions
+        for path, digest in execution.files.items()
+        if f"{FILE}{path}" in unmade
+    }
+    own = os.path.join(os.path.abspath(folder), "")
+    # By paths that are the same on another machine, where they can be.
+    shown = {without_home(path.removeprefix(own)): digest for path, digest in sorted(found.items())}
+    while len(text := json.dumps(shown, ensure_ascii=False)) > MAX_TAG_VALUE:
+        shown.popitem()
+    return text if shown else ""
 
 
 def _outcome(result: ExecutionResult | None) -> tuple[str, str | None, str | None]:

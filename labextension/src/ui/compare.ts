@@ -1,5 +1,6 @@
 /** Runs side by side: table, curves, parallel coordinates, scatter plot, and what changed in their code. */
 
+import { CHANGES_CSS, changesView } from './changes';
 import { factsOf, groupings, groupsOf, type Cell, type Fact } from './compared';
 import { runSetOf } from './coordinates';
 import { CURVES_CSS, curvesView, type CurveGroup, type CurveRun, type CurvesView } from './curves';
@@ -54,7 +55,7 @@ export function compareView(payload: ComparePayload, host: Host = {}): View {
   const shown = new Map<string, Part>();
   const root = makeRoot(
     () => shown.forEach(part => part.redraw?.()),
-    TABS_CSS + COMPARE_CSS + CURVES_CSS + DIFF_CSS + MARKS_CSS + PARALLEL_CSS + SCATTER_CSS
+    TABS_CSS + COMPARE_CSS + CHANGES_CSS + CURVES_CSS + DIFF_CSS + MARKS_CSS + PARALLEL_CSS + SCATTER_CSS
   );
   const { data } = payload;
   const open = (row: number) => host.open?.({ page: 'run', id: data.id[row] }, knownPage(payload, row));
@@ -97,6 +98,7 @@ export function compareView(payload: ComparePayload, host: Host = {}): View {
       ...(host.inside ? [] : [h('span', { class: 'tnb-push' }), copy])
     ),
     ...payload.warnings.map(text => h('div', { class: 'tnb-warning', role: 'note' }, h('b', {}, 'Warning: '), text)),
+    ...changesView(payload.since),
     tabs.strip,
     ...names.map(name => tabs.panels[name]),
     h('div', { class: 'tnb-quiet' }, payload.note)
@@ -115,7 +117,8 @@ export function compareView(payload: ComparePayload, host: Host = {}): View {
 /** What a comparison knows of one run, for when no kernel tells more. */
 function knownPage(payload: ComparePayload, row: number): RunPagePayload {
   const page = pageFromRow(payload.data, row);
-  page.run.code = payload.code.dict[payload.code.codes[row]] ?? '';
+  // Code of several cells is no cell's: it must not be put back as one.
+  page.run.code = payload.code.several?.[payload.code.codes[row]] ? '' : (payload.code.dict[payload.code.codes[row]] ?? '');
   for (const curve of payload.curves) {
     const series = curve.runs.find(candidate => candidate.run === row);
     const at = page.run.series.findIndex(candidate => candidate.key === curve.key);

@@ -1,5 +1,6 @@
 /** The page of a run: what it is, its curves, its code, its files. While it runs it follows the store. */
 
+import { CHANGES_CSS, changesView } from './changes';
 import { curvesView, CURVES_CSS, type CurvesView } from './curves';
 import { button, copyButton, copyIcon, h, iconButton, selectText, setText, statusMark } from './dom';
 import { filesView, FILES_CSS, type FilesView } from './files';
@@ -120,7 +121,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
   let run: PageRun = payload.run;
   let curves: CurvesView | undefined;
   let files: FilesView | undefined;
-  const root = makeRoot(() => curves?.redraw(), TABS_CSS + CSS + CURVES_CSS + FILES_CSS + MARKDOWN_CSS);
+  const root = makeRoot(() => curves?.redraw(), TABS_CSS + CSS + CHANGES_CSS + CURVES_CSS + FILES_CSS + MARKDOWN_CSS);
   const body = h('div', { class: 'tnb-page' });
   root.element.append(body);
   const hasKernel = () => Boolean(host.ask) && (host.isThere?.() ?? true);
@@ -426,7 +427,13 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
   const note = h('div', { class: 'tnb-quiet' });
   const more = button('Load everything', () => void refresh(true), { class: 'tnb-edit' });
   const noteBar = h('div', { class: 'tnb-bar' }, note, more);
-  panels.overview.append(alerts, problem, trace, facts, noteSection, tagSection, h('div', { class: 'tnb-sections' }, params.element, metrics.element), dataSection);
+  const since = h('div');
+  function drawSince(): void {
+    if (changed('since', run.since ?? null)) {
+      since.replaceChildren(...changesView(run.since));
+    }
+  }
+  panels.overview.append(alerts, problem, trace, facts, since, noteSection, tagSection, h('div', { class: 'tnb-sections' }, params.element, metrics.element), dataSection);
 
   // -- code -----------------------------------------------------------------------------
 
@@ -482,6 +489,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
     setText(traceText, run.traceback);
     trace.hidden = !run.traceback;
     drawFacts();
+    drawSince();
     drawNote();
     drawTags();
     drawTables();

@@ -125,8 +125,15 @@ export interface PanelRunBase {
   alerts?: string[];
 }
 
+/** What changed since another run, in words; `diff` are lines that begin with their sign. */
+export interface SinceJson {
+  title: string;
+  changes: { kind: string; text: string; diff: string[] }[];
+}
+
 export interface PanelRun extends PanelRunBase {
   series: SeriesJson[];
+  since?: SinceJson | null;
 }
 
 export interface PanelPayload extends Common {
@@ -152,6 +159,8 @@ export interface ComparePayload extends Common {
   /** What makes the runs hard to compare. */
   warnings: string[];
   onlyDifferences: boolean;
+  /** The same in short, where two runs are compared. */
+  since?: SinceJson | null;
   /** The runs' names, told apart where two share one. */
   labels: string[];
   data: RunData;
@@ -159,7 +168,8 @@ export interface ComparePayload extends Common {
   units?: Record<string, string>;
   primary?: string | null;
   facts: CodedFact[];
-  code: { dict: string[]; codes: number[] };
+  /** With the cells that a run depends on; `several` says where there are such. */
+  code: { dict: string[]; codes: number[]; several?: boolean[] };
   /** By metric; `run` is a row of `data`. */
   curves: { key: string; runs: (SeriesJson & { run: number })[] }[];
 }
@@ -214,6 +224,8 @@ export interface PageRun {
   cells?: { count: number; names: string[]; source: string }[];
   /** What its notebook, run from top to bottom, would not show. */
   hiddenState?: string;
+  /** Since the attempt before. */
+  since?: SinceJson | null;
   inputs: { name: string; digest: string; context: string; source: string; type: string }[];
   files: FilesJson;
   parent: RelativeJson | null;
