@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -127,6 +127,8 @@ class Comparison(RunsView):
     # By run id: the cells that a run depends on and its own.
     cells: Mapping[str, Sequence[CellExecution]]
     changes: Changes | None = None
+    # The ids of runs whose cells displayed something that is kept.
+    with_outputs: Collection[str] = ()
     differences_only = False
     curves_left_out = 0
 
@@ -144,6 +146,7 @@ class Comparison(RunsView):
         environments: Mapping[str, Lock] | None = None,
         cells: Mapping[str, Sequence[CellExecution]] | None = None,
         changes: Changes | None = None,
+        with_outputs: Collection[str] = (),
     ) -> Self:
         """Return the comparison of runs with the first of them.
 
@@ -169,6 +172,8 @@ class Comparison(RunsView):
             The cells that a run depends on and its own, by run id.
         changes
             The same in short, where two runs are compared.
+        with_outputs
+            The ids of runs whose cells displayed something that is kept.
         """
         title = ", ".join(dict.fromkeys(experiments.get(run.info.experiment_id, "") for run in runs))
         view = cls(
@@ -178,6 +183,7 @@ class Comparison(RunsView):
         view.environments = environments or {}
         view.cells = cells or {}
         view.changes = changes
+        view.with_outputs = frozenset(with_outputs)
         view.goals = goals
         view.differences_only = differences_only
         view.curves_left_out = curves_left_out
@@ -497,6 +503,7 @@ class Comparison(RunsView):
         payload["labels"] = [sendable(label) for label in self.labels()[:count]]
         payload["facts"] = self._facts(count)
         payload["since"] = self.changes.payload() if self.changes is not None else None
+        payload["outputs"] = [run.info.run_id in self.with_outputs for run in self.runs[:count]]
         payload["code"], code_note = self._code(count)
         weight = len(json.dumps(payload))
         payload["curves"], curves_note = self._curves(count, max(_LEAST_FOR_CURVES, self.payload_limit - weight))

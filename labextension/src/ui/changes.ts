@@ -8,7 +8,7 @@ export const CHANGES_CSS = `
 .tracknb-view .tnb-changes > div { font-weight: 600; }
 .tracknb-view .tnb-changes ul { list-style: none; margin: 0; padding: 0; max-height: 320px; overflow: auto; }
 .tracknb-view .tnb-changes li { padding: 1px 0 1px 16px; overflow-wrap: anywhere; }
-.tracknb-view .tnb-changes summary { cursor: pointer; margin-left: -16px; padding-left: 2px; }
+.tracknb-view .tnb-changes summary { cursor: pointer; color: inherit; margin-left: -16px; padding-left: 2px; }
 .tracknb-view .tnb-changes pre { margin: 2px 0 4px; border: 1px solid var(--tnb-line); padding: 2px 0; max-height: 220px; overflow: auto; white-space: pre-wrap; }
 .tracknb-view .tnb-changes pre code { display: block; padding: 0 8px; font: inherit; background: none; color: inherit; min-height: 18px; }
 .tracknb-view .tnb-changes pre code.tnb-gone { background: color-mix(in srgb, var(--tnb-bad) 12%, transparent); }

@@ -6,6 +6,7 @@ import { button, copyButton, copyIcon, h, iconButton, selectText, setText, statu
 import { filesView, FILES_CSS, type FilesView } from './files';
 import { formatAgo, formatDuration, formatElapsed, formatNumber, formatTime, fullNumber, statusWord, toNumber } from './format';
 import { markdown, MARKDOWN_CSS, safeLink } from './markdown';
+import { OUTPUTS_CSS, outputsView, type OutputsView } from './outputs';
 import { makeTabs, TABS_CSS } from './tabs';
 import { makeRoot, runColor } from './theme';
 import type { Answer, Host, JsonNumber, PageRun, Pair, RunData, RunPagePayload, SeriesJson, View } from './types';
@@ -121,7 +122,8 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
   let run: PageRun = payload.run;
   let curves: CurvesView | undefined;
   let files: FilesView | undefined;
-  const root = makeRoot(() => curves?.redraw(), TABS_CSS + CSS + CHANGES_CSS + CURVES_CSS + FILES_CSS + MARKDOWN_CSS);
+  let outputs: OutputsView | undefined;
+  const root = makeRoot(() => curves?.redraw(), TABS_CSS + CSS + CHANGES_CSS + CURVES_CSS + FILES_CSS + MARKDOWN_CSS + OUTPUTS_CSS);
   const body = h('div', { class: 'tnb-page' });
   root.element.append(body);
   const hasKernel = () => Boolean(host.ask) && (host.isThere?.() ?? true);
@@ -433,7 +435,19 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
       since.replaceChildren(...changesView(run.since));
     }
   }
-  panels.overview.append(alerts, problem, trace, facts, since, noteSection, tagSection, h('div', { class: 'tnb-sections' }, params.element, metrics.element), dataSection);
+  const outputSection = section('Outputs', []);
+  function drawOutputs(): void {
+    if (!changed('outputs', run.files.entries)) {
+      return;
+    }
+    if (!outputs) {
+      outputs = outputsView(run.id, run.files.entries, host, count => (outputSection.hidden = count === 0));
+      outputSection.append(outputs.element);
+    } else {
+      outputs.update(run.files.entries);
+    }
+  }
+  panels.overview.append(alerts, problem, trace, facts, since, outputSection, noteSection, tagSection, h('div', { class: 'tnb-sections' }, params.element, metrics.element), dataSection);
 
   // -- code -----------------------------------------------------------------------------
 
@@ -490,6 +504,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
     trace.hidden = !run.traceback;
     drawFacts();
     drawSince();
+    drawOutputs();
     drawNote();
     drawTags();
     drawTables();
@@ -599,6 +614,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
       sizes?.disconnect();
       curves?.destroy();
       files?.destroy();
+      outputs?.destroy();
       root.destroy();
     }
   };

@@ -170,6 +170,8 @@ export interface ComparePayload extends Common {
   facts: CodedFact[];
   /** With the cells that a run depends on; `several` says where there are such. */
   code: { dict: string[]; codes: number[]; several?: boolean[] };
+  /** The rows whose cells displayed something. */
+  outputs?: boolean[];
   /** By metric; `run` is a row of `data`. */
   curves: { key: string; runs: (SeriesJson & { run: number })[] }[];
 }
