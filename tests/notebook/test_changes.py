@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 
+import pandas as pd
+
 import tracknb
 from tests.capture.installed import install
 from tests.notebook.test_kernel import execute, folder  # noqa: F401 -- a fixture
@@ -155,3 +157,22 @@ def test_a_file_that_the_cells_made_is_no_data_of_the_run(shell, tmp_path, monke
     shell.run_cell("%%track_run\nvalue = open('made.txt').read()")
 
     assert "tracknb.data.files" not in tracknb.show("last").run.data.tags
+
+
+def test_parquet_which_arrow_opens_by_itself_is_data_too(shell, tmp_path, monkeypatch):
+    """Python is told of no file that a library in C++ opens; the call names it."""
+    monkeypatch.chdir(tmp_path)
+    cells = [
+        "import pandas as pd\nplace = 'rides.parquet'",
+        "rides = pd.read_parquet(place)\nrides.to_parquet('made.parquet')",
+        "%%track_run\nimport tracknb\ntracknb.log_metric('rows', len(rides) + len(pd.read_parquet('made.parquet')))",
+    ]
+    for rows in (1, 2):
+        pd.DataFrame({"fare": [4.5] * rows}).to_parquet("rides.parquet")
+        for number, source in enumerate(cells):
+            shell.run_cell(source, store_history=True, cell_id=f"cell-{number}")
+
+    lines = tracknb.show("last").text().split("\n")
+    assert "  data rides.parquet: other contents" in lines
+    assert "  metric rows 2 → 4 (+2, +100 %)" in lines
+    assert not [line for line in lines if "made.parquet:" in line]

@@ -7,14 +7,16 @@ data, and neither is what a program keeps for itself in folders for temporary fi
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
+import re
 import stat
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 # What is not larger is read whole; of what is, so many parts of this size.
 _WHOLE_BYTES: Final = 16 << 20
@@ -24,6 +26,47 @@ _MOST_FILES: Final = 200
 _LETTERS: Final = 16
 _METADATA: Final = (".dist-info", ".egg-info")
 _COMPILED: Final = (".py", ".pyc", ".pyo", ".so", ".pyd")
+
+# Calls that take a file's name first. Libraries in other languages open it themselves, which Python is not told of:
+# Arrow's Parquet, Polars, HDF5.
+_READING: Final = re.compile(r"(read|scan|load|open)_\w+|load|ParquetFile|ParquetDataset")
+_WRITING: Final = re.compile(r"(to|write|sink|save|dump)_\w+|save|dump")
+
+
+def named_files(code: str, namespace: Mapping[str, Any]) -> dict[str, str]:
+    """Return the files that are there and whose names a cell gives to calls that read (``r``) or write (``w``) them.
+
+    A name is a text that stands in the call, or a variable that holds one.
+
+    Examples
+    --------
+    >>> open("rides.parquet", "w").close()
+    >>> place = "rides.parquet"
+    >>> named_files("frame = pd.read_parquet(place)\\nframe.to_csv('gone.csv')", {"place": place})
+    {'rides.parquet': 'r'}
+    """
+    if not (_READING.search(code) or _WRITING.search(code)):
+        return {}
+    try:
+        calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {}
+    found: dict[str, str] = {}
+    for call in calls:
+        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        how = "r" if _READING.fullmatch(name) else "w" if _WRITING.fullmatch(name) else ""
+        path = _path_of(call.args[0], namespace) if how and call.args else None
+        if path is not None and os.path.isfile(path):
+            found[path] = "".join(sorted({*found.get(path, ""), how}))
+    return found
+
+
+def _path_of(node: ast.expr, namespace: Mapping[str, Any]) -> str | None:
+    value = namespace.get(node.id) if isinstance(node, ast.Name) else getattr(node, "value", None)
+    try:
+        return os.fsdecode(value) if isinstance(value, str | os.PathLike) and "\x00" not in str(value) else None
+    except (TypeError, ValueError):
+        return None
 
 
 class Digests:

@@ -21,7 +21,7 @@ from typing import Any, Final
 from tracknb.capture.cellnames import CellNames, globals_of, names_of
 from tracknb.capture.executions import FILE, STATE, Execution
 from tracknb.capture.objects import Budget, Look, hash_of_state, is_atom, look
-from tracknb.capture.readfiles import Digests
+from tracknb.capture.readfiles import Digests, named_files
 
 # How long all looks at objects may take before and after a cell, and what a long cell may cost besides.
 _SECONDS: Final = 0.02
@@ -42,6 +42,7 @@ _ENVIRONMENT: Final = ("environ", "getenv", "putenv", "subprocess")
 class _Before:
     """What was there when a cell began."""
 
+    code: str
     names: CellNames
     reads: set[str]
     ids: dict[str, int]
@@ -104,7 +105,7 @@ class Recorder:
             if name not in self._looks and not is_atom(self._namespace[name]):
                 self._look(name, budget)
             looks[name] = self._looks.get(name)
-        self._before = _Before(names, reads, ids, looks, _states(), time.perf_counter())
+        self._before = _Before(code, names, reads, ids, looks, _states(), time.perf_counter())
         _watch_files(self._before.files)
         return execution
 
@@ -117,6 +118,9 @@ class Recorder:
         execution = self.executions[-1]
         execution.status, execution.end_time = status, end_time
         seconds = min(_MOST_SECONDS, max(_SECONDS, (time.perf_counter() - before.began) * _SHARE))
+        for path, how in named_files(before.code, self._namespace).items():
+            if _is_of_user(path):
+                before.files[path] = "".join(sorted({*before.files.get(path, ""), *how}))
         self._compare(execution, before, Budget(seconds))
         read, written = (
             {os.path.abspath(path) for path, how in before.files.items() if letter in how} for letter in "rw"
@@ -381,8 +385,7 @@ def _opened(found: dict[str, str], arguments: tuple[Any, ...]) -> None:
     if path.endswith((".pyc", ".pyo")):
         with contextlib.suppress(ValueError):
             path = source_from_cache(path)
-    real = os.path.abspath(path)
-    if real.startswith(_NOT_OURS) or f"{os.sep}." in real or "tracknb" in os.path.basename(real):
+    if not _is_of_user(path):
         return
     if isinstance(mode, str):
         writes = any(letter in mode for letter in "wxa+")
@@ -391,6 +394,12 @@ def _opened(found: dict[str, str], arguments: tuple[Any, ...]) -> None:
         writes = bool((flags or 0) & _WRITING)
         how = ("w" if writes else "r") + ("a" if (flags or 0) & os.O_APPEND else "")
     found[path] = "".join(sorted(set(found.get(path, "") + how)))
+
+
+def _is_of_user(path: str) -> bool:
+    """Say whether a file may be the user's: it belongs neither to Python, packages or the system, nor to us."""
+    real = os.path.abspath(path)
+    return not (real.startswith(_NOT_OURS) or f"{os.sep}." in real or "tracknb" in os.path.basename(real))
 
 
 def _removed(found: dict[str, str], arguments: tuple[Any, ...]) -> None:
