@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 
 import tracknb
 from tests.notebook.test_kernel import execute, folder  # noqa: F401 -- a fixture
@@ -181,3 +182,25 @@ def test_unloading_the_extension_in_the_cell_leaves_ipythons_own_methods(shell):
     assert [{"publish", "clear_output", "write_format_data"} & names.keys() for names in after] == [set(), set()]
     assert [names.keys() for names in after] == [names.keys() for names in before]
     assert kept() == {"1.txt": b"1"}
+
+
+def test_outputs_and_changes_reach_over_a_bucket(shell, s3, monkeypatch):
+    monkeypatch.setenv("TRACKNB_ARTIFACT_ROOT", f"s3://{s3.bucket()}/outputs")
+    cell = "%%track_run --experiment far --param lr={}\n'shown'"
+    for lr in (1, 2):
+        shell.run_cell(cell.format(lr), cell_id="c", store_history=True)
+
+    assert kept() == {"1.txt": b"'shown'"}
+    assert "  param lr 1 → 2" in tracknb.show("last").text().split("\n")
+
+
+def test_a_bucket_that_is_away_costs_the_cell_its_outputs_and_not_its_time(shell, s3, monkeypatch):
+    monkeypatch.setenv("TRACKNB_ARTIFACT_ROOT", f"s3://{s3.bucket()}/away")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    start = time.monotonic()
+
+    outcome = shell.run_cell("%%track_run --experiment far --no-display\n'shown'", cell_id="c", store_history=True)
+
+    assert outcome.result == "shown"
+    assert time.monotonic() - start < 10
+    assert tracknb.show("last").run.info.status == "FINISHED"

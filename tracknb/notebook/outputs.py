@@ -14,6 +14,7 @@ from tracknb import active
 from tracknb.capture.displays import FOLDER, Displays
 from tracknb.client import open_artifacts
 from tracknb.entities import OUTPUTS_TAG
+from tracknb.errors import TracknbError
 from tracknb.files import LocalArtifacts
 from tracknb.provenance import keep_files
 
@@ -97,7 +98,8 @@ def _listen(owner: Any, name: str, hears: Callable[..., None]) -> None:
 
 
 def _warn(problem: Exception) -> None:
-    _say(f"What this cell displayed is not kept with its run: {type(problem).__name__}: {problem}")
+    told = str(problem) if isinstance(problem, TracknbError) else f"{type(problem).__name__}: {problem}"
+    _say(f"What this cell displayed is not kept with its run: {told}")
 
 
 def _say(text: str) -> None:
