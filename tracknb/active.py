@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from tracknb import alerts, config, live, names, provenance, validation
 from tracknb.alerts import Rules
 from tracknb.capture import ending, environment, git, secrets, workers
+from tracknb.capture.hidden import CLEAN, DIRTY
 from tracknb.client import TrackingClient, close_stores
 from tracknb.entities import (
     ATTEMPT_TAG,
@@ -34,9 +35,11 @@ from tracknb.entities import (
     CODE_PARAMS_TAG,
     ERROR_TAG,
     GIT_BRANCH_TAG,
+    GIT_CHANGES_TAG,
     GIT_COMMIT_TAG,
     GIT_DIRTY_TAG,
     GIT_REMOTE_TAG,
+    GRADE_TAG,
     LEFT_OUT_PARAMS_TAG,
     NOTE_TAG,
     PARENT_TAG,
@@ -560,6 +563,9 @@ def end_run(opened: OpenRun, status: str, error: str | None = None, traceback: s
     try:
         if opened.begun is not None:
             tags |= provenance.end(opened.begun, opened.run.info.artifact_uri)
+        if GIT_CHANGES_TAG in tags and live.tags.get(GRADE_TAG) == CLEAN:
+            # Git had not said so when the run began.
+            tags[GRADE_TAG] = live.tags[GRADE_TAG] = DIRTY
     finally:
         # Whoever presses Stop while git is waited for has ended the run all the same.
         state.unended[run_id] = _Ending(opened, str(status), live.end_time, tags)

@@ -999,9 +999,14 @@ class TrackingClient:
             tables.append(table)
         return pd.concat(tables, ignore_index=True)
 
-    def record_cells(self, run_ids: Sequence[str], kernel: str, notebook: str, cells: Sequence[CellExecution]) -> None:
-        """Note executions of a kernel's cells, and what they are to runs; those noted already stay as they are."""
-        self._store.record_cells(run_ids, kernel, notebook, cells)
+    def record_cells(
+        self, tags: Mapping[str, Mapping[str, str]], kernel: str, notebook: str, cells: Sequence[CellExecution]
+    ) -> None:
+        """Note executions of a kernel's cells, and what they are to runs; those noted already stay as they are.
+
+        ``tags`` holds, by run id, the tags that each of the runs gets in the same transaction.
+        """
+        self._store.record_cells(tags, kernel, notebook, cells)
 
     def get_cells(self, run_id: str, *, with_before: bool = False) -> list[CellExecution]:
         """Return the cells that a run depends on and its own, in the order in which they ran.

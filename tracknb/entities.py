@@ -115,12 +115,16 @@ LOGGED_IMAGES_TAG = "mlflow.loggedImages"
 SYSTEM_METRICS = "system/"
 _DATA: Final = "mlflow.data."
 DATASET_CONTEXT_TAG = f"{_DATA}context"
-# What a run depends on that its notebook, run from top to bottom, would not show.
+# What a run depends on that its notebook, run from top to bottom, would not show: a line each, with what helps.
 HIDDEN_STATE_TAG = "tracknb.hidden_state"
-# What the files held that the cells behind a run read: JSON of paths and digests.
-FILES_TAG = "tracknb.data.files"
+# What the files held that the cells behind a run read: JSON of paths and digests, the same on every machine.
+CONTENTS_TAG = "tracknb.data.files"
 # What a tracked cell displayed and no file of the run keeps, in words.
 OUTPUTS_TAG = "tracknb.outputs.left_out"
+# How far a run can be trusted to come out again, in a word of `capture/hidden.py`; only runs of cells have one.
+GRADE_TAG = "tracknb.grade"
+# How the files stood that a run's cells had read; only the machine that made the run can tell what has changed.
+FILES_TAG = "tracknb.files"
 # The id of the run that a run is the replay of.
 REPLAY_TAG = "tracknb.replay_of"
 # What begins so holds an alert's sentence; the rest names the rule and the metric.
@@ -456,6 +460,22 @@ def alerts_of(tags: Mapping[str, str]) -> list[str]:
     """Return the sentences of a run's alerts, in the order of their tags' keys."""
     found = {key: text for key, text in dict(tags).items() if key.startswith(ALERT_TAG)}
     return [found[key] for key in sorted(found)]
+
+
+def doubts_of(tags: Mapping[str, str]) -> list[str]:
+    """Return why a run has another grade than ``clean``: sentences, each with what helps.
+
+    Examples
+    --------
+    >>> doubts_of({"tracknb.grade": "dirty git", "tracknb.source.git.dirty": "true"})
+    ['Changes were not committed. Commit them before the next run.']
+    """
+    found = tags.get(HIDDEN_STATE_TAG, "").splitlines()
+    changes = tags.get(GIT_CHANGES_TAG, "")
+    if GRADE_TAG in tags and (tags.get(GIT_DIRTY_TAG) == "true" or changes):
+        what = f" ({changes})" if changes else ""
+        found.append(f"Changes were not committed{what}. Commit them before the next run.")
+    return found
 
 
 def evaluation_sets(tags: Mapping[str, str]) -> tuple[str, ...]:

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { experimentOf, isSameCode, loads, pathBelow, tracked } from './celltext';
+import { digest, experimentOf, isSameCode, loads, pathBelow, tracked } from './celltext';
 
 test('a notebook is found below the folder that the server shows', () => {
   expect(pathBelow('/home/ada/work', '/home/ada/work/a/b.ipynb')).toBe('a/b.ipynb');
@@ -30,4 +30,10 @@ test('what loads the extension is recognised', () => {
   expect(loads(['a = 1\n  %reload_ext tracknb'])).toBe(true);
   expect(loads(['import tracknb as mlflow'])).toBe(true);
   expect(loads(['%load_ext tracknb2', '# %load_ext tracknb'])).toBe(false);
+});
+
+test('a digest is the one that the kernel makes, and passes over how lines end', () => {
+  expect(digest('lr = 0.1')).toBe(420253990);
+  expect(digest('lr = 0.1  \r\n\n')).toBe(digest('lr = 0.1'));
+  expect(digest('größe = 1')).not.toBe(digest('grosse = 1'));
 });

@@ -28,3 +28,16 @@ export function isSameCode(one: string, other: string): boolean {
   const plain = (text: string) => text.replace(/[ \t\r]+$/gm, '').trimEnd();
   return plain(one) === plain(other);
 }
+
+/** What tells two texts of a cell apart, as the kernel makes it too (capture/document.py): a CRC-32. */
+export function digest(source: string): number {
+  const lines = source.split('\n').map(line => line.replace(/[ \t\r]+$/, ''));
+  let rest = 0xffffffff;
+  for (const byte of new TextEncoder().encode(lines.join('\n').replace(/\n+$/, ''))) {
+    rest ^= byte;
+    for (let bit = 0; bit < 8; bit++) {
+      rest = (rest >>> 1) ^ (rest & 1 ? 0xedb88320 : 0);
+    }
+  }
+  return (rest ^ 0xffffffff) >>> 0;
+}

@@ -2,5 +2,6 @@
 
 import { panel } from './panel';
 import { renderer } from './renderer';
+import { telling } from './telling';
 
-export default [renderer, panel];
+export default [renderer, panel, telling];

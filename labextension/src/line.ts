@@ -51,6 +51,8 @@ interface Waiting {
 export class KernelLine {
   /** What the kernel sends without being asked. */
   onPush: ((message: unknown) => void) | undefined;
+  /** The kernel closed the line: it does not know tracknb, or is gone. */
+  onLost: (() => void) | undefined;
 
   /**
    * @param reachBusy another way to a kernel that has not even told of itself yet: a page
@@ -144,6 +146,7 @@ export class KernelLine {
       if (this.comm === comm) {
         this.comm = this.opening = undefined;
         this.fail('The kernel does not know tracknb. Run %load_ext tracknb in it.');
+        this.onLost?.();
       }
     };
     this.settle(comm.open({ view: this.view }));
@@ -182,6 +185,7 @@ export class KernelLine {
       // A kernel that is dead, restarting or of another language.
       this.comm = this.opening = undefined;
       this.fail('The kernel was restarted or is gone.');
+      this.onLost?.();
     });
   }
 

@@ -6,13 +6,26 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { ISignal } from '@lumino/signaling';
 import type { Widget } from '@lumino/widgets';
+import type { KernelLike } from './line';
 
 export interface CellLike extends Widget {
   model: { id: string; type: string; sharedModel: { getSource(): string; setSource(text: string): void } };
 }
 
+/** The kernel connection of a document, as far as it is listened to. */
+export interface ListenedKernel extends KernelLike {
+  status: string;
+  anyMessage: ISignal<unknown, { direction: 'send' | 'recv'; msg: { header: { msg_id: string; msg_type: string }; content: unknown } }>;
+}
+
+export interface SessionLike {
+  session?: { kernel?: ListenedKernel | null } | null;
+  kernelChanged: ISignal<unknown, unknown>;
+  statusChanged: ISignal<unknown, string>;
+}
+
 export interface NotebookLike extends Widget {
-  context: { path: string; ready: Promise<void>; isReady: boolean };
+  context: { path: string; ready: Promise<void>; isReady: boolean; sessionContext: SessionLike };
   revealed: Promise<void>;
   content: Widget & {
     widgets: readonly CellLike[];
@@ -20,6 +33,7 @@ export interface NotebookLike extends Widget {
     activeCellIndex: number;
     model: {
       cells: { changed: ISignal<unknown, unknown> };
+      contentChanged: ISignal<unknown, unknown>;
       sharedModel: { insertCell(index: number, cell: { cell_type: 'code'; source: string }): unknown };
     } | null;
     scrollToItem?(index: number, align?: string): Promise<void>;

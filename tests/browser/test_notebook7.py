@@ -201,7 +201,8 @@ def test_a_page_that_is_left_closes_its_lines(both, quiet_page):
         quiet_page.wait_until_done(number)
     quiet_page.output(2).locator(".tnb-row input").first.check()
     quiet_page.run_cell(3)
-    quiet_page.output(3).get_by_text("1", exact=True).wait_for(timeout=10_000)
+    # The table's, and the one over which the notebook tells how it stands.
+    quiet_page.output(3).get_by_text("2", exact=True).wait_for(timeout=10_000)
 
     quiet_page.page.goto("about:blank")
     quiet_page.open(name)
@@ -209,6 +210,24 @@ def test_a_page_that_is_left_closes_its_lines(both, quiet_page):
     quiet_page.run_cell(3)
     quiet_page.output(3).get_by_text(re.compile("^[0-9]+$")).wait_for(timeout=10_000)
     assert quiet_page.output(3).inner_text().split()[-1] == "0"
+
+
+@in_both
+def test_a_cell_that_was_edited_and_not_run_is_told(both, quiet_page):
+    page = quiet_page
+    train = "%%track_run --experiment taxi\ntracknb.log_metric('rmse', 4 * lr)"
+    page.open(both.write("stale7.ipynb", [new_store("stale7"), "lr = 0.1", train]))
+    page.wait_for_kernel()
+    for number in (0, 1):
+        page.run_cell(number)
+        page.wait_until_done(number)
+    page.cell(1).locator(".jp-InputArea-editor .cm-content").click()
+    page.page.keyboard.press("End")
+    page.page.keyboard.type("5")
+    page.page.wait_for_timeout(700)
+    page.run_cell(2)
+    page.output(2).locator(".tnb-doubts").get_by_text("lr came from an older version of the cell [2]").wait_for()
+    assert tags_in(both, "stale7")["tracknb.grade"] == "stale name"
 
 
 @in_both

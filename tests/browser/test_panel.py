@@ -329,6 +329,95 @@ def test_the_page_of_a_run_leads_to_its_cell_from_an_output_too(page, folder):
     assert is_clean(page)
 
 
+TRAIN = """%%track_run --experiment taxi --name {name}
+tracknb.log_metric("rmse", 4 * lr)"""
+
+
+def edit(page, cell, text):
+    """Type over a cell's text, as a person does; it is neither run nor saved."""
+    page.cell(cell).locator(".jp-InputArea-editor .cm-content").click()
+    page.page.keyboard.press("Control+a")
+    page.page.keyboard.type(text)
+    # Nobody trains within half a second of the last key; who does is told nothing wrong.
+    page.page.wait_for_timeout(700)
+
+
+def train(page, cell):
+    page.run_cell(cell)
+    page.wait_until_done(cell)
+    return page.output(cell).locator(".tnb-doubts")
+
+
+def test_a_cell_that_was_edited_and_not_run_is_told_at_once(page, folder):
+    """What R127 asks for: define `lr`, edit that cell without running it, train. Nothing is saved."""
+    cells = [LOAD, "lr = 0.1", TRAIN.format(name="first"), TRAIN.format(name="second")]
+    side = opened(page, write(page, folder, "stale.ipynb", cells))
+    for cell in (0, 1):
+        page.run_cell(cell)
+        page.wait_until_done(cell)
+    expect(train(page, 2)).to_be_empty()
+
+    edit(page, 1, "lr = 0.2")
+    doubts = train(page, 3)
+    reason = "lr came from an older version of the cell [2]. Run the cell [2] again, then this one."
+    expect(doubts).to_have_text(f"△ {reason}")
+    side.get_by_role("button", name="second", exact=True).click()
+    shown = page.page.locator(".tracknb-document")
+    expect(shown.locator(".tnb-pagehead .tnb-chip")).to_have_text("△ stale name")
+    expect(shown.locator(".tnb-doubts")).to_have_text(reason)
+
+    # The remedy helps.
+    page.page.get_by_role("tab", name="stale.ipynb").click()
+    page.run_cell(1)
+    page.wait_until_done(1)
+    expect(train(page, 3)).to_be_empty()
+    client = tracknb.MlflowClient(f"sqlite:///{folder}/tracknb.db")
+    experiment = client.get_experiment_by_name("taxi").experiment_id
+    runs = client.search_runs([experiment], order_by=["start_time ASC"])
+    close_stores()
+    assert [run.data.tags["tracknb.grade"] for run in runs] == ["clean", "stale name", "clean"]
+    assert is_clean(page)
+
+
+def test_cells_that_were_moved_and_deleted_are_told_of(page, folder):
+    cells = [LOAD, "base = 2", "lr = base / 10", TRAIN.format(name="moved"), TRAIN.format(name="deleted")]
+    opened(page, write(page, folder, "moved.ipynb", cells))
+    for cell in (0, 1, 2):
+        page.run_cell(cell)
+        page.wait_until_done(cell)
+    notebook = "jupyterapp.shell.currentWidget.content.model.sharedModel"
+    page.page.evaluate(f"{notebook}.moveCell(2, 1)")
+    page.page.wait_for_timeout(700)
+    expect(train(page, 3)).to_have_text(
+        "△ the cell [2] ran before the cell [3], which stands above it. "
+        "Move the cell [2] above the cell [3], or run the notebook from top to bottom."
+    )
+
+    page.page.evaluate(f"{notebook}.deleteCell(1)")
+    page.page.wait_for_timeout(700)
+    expect(train(page, 3)).to_have_text(
+        "△ lr came from the cell [3], which is no longer in the notebook. "
+        "Put its code back (%track code shows it), then run this cell again."
+    )
+    assert is_clean(page)
+
+
+def test_what_is_edited_while_a_cell_runs_does_not_count_for_it(page, folder):
+    cells = [LOAD, "lr = 0.1", TRAIN.format(name="long") + "\ntime.sleep(4)"]
+    opened(page, write(page, folder, "long.ipynb", cells))
+    for cell in (0, 1):
+        page.run_cell(cell)
+        page.wait_until_done(cell)
+    page.run_cell(2)
+    edit(page, 1, "lr = 0.2")
+    assert page.is_busy(2)
+    page.wait_until_done(2)
+    expect(page.output(2).locator(".tnb-doubts")).to_be_empty()
+    page.page.wait_for_timeout(700)
+    expect(train(page, 2)).to_contain_text("lr came from an older version of the cell [2]")
+    assert is_clean(page)
+
+
 def test_the_page_of_a_run_opens_its_notebook(page, folder):
     name = write(page, folder, "closed.ipynb", [LOAD, QUICK])
     side = opened(page, name)

@@ -9,7 +9,9 @@ import uuid
 import pytest
 from jupyter_client.manager import start_new_kernel
 
+import tracknb
 from tracknb import answers
+from tracknb.capture import document
 from tracknb.notebook import line
 from tracknb.view.base import MIME
 
@@ -46,6 +48,11 @@ class Page:
 
     def tell(self, kind, content):
         self._send("shell", kind, {"comm_id": self.comm, **content}, self.subshell)
+
+    def say(self, data):
+        """Say what asks for no answer, and wait until it was heard."""
+        self.tell("comm_msg", {"data": data})
+        self.ask({"ask": "nothing"})
 
     def ask(self, question):
         """Put a question and return what the kernel says to it."""
@@ -203,3 +210,58 @@ def test_half_a_letter_in_a_question_is_answered():
 
     assert [told["id"] for told in comm.sent] == [8]
     assert "Nobody here can answer" in comm.sent[0]["error"]
+
+
+def execute(client, source, cell_id):
+    """Run a cell as JupyterLab does, which tells the id of the cell; returns its number in the brackets."""
+    content = {"code": source, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}
+    message = client.session.msg("execute_request", content, metadata={"cellId": cell_id})
+    client.shell_channel.send(message)
+    while True:
+        reply = client.get_shell_msg(timeout=PATIENCE)
+        if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
+            return reply["content"]["execution_count"]
+
+
+def test_a_cell_that_a_page_says_was_edited_is_told_of(kernel, tmp_path):
+    """What R127 asks for: the notebook need not be saved."""
+    train = "%%track_run --experiment taxi\ntracknb.log_metric('loss', lr)"
+    count = execute(kernel, "lr = 0.1", "lr")
+    page = Page(kernel, None)
+    cells = [["lr", document.digest("lr = 0.1")], ["train", document.digest(train)]]
+    page.say({"notebook": {"cells": cells, "before": ""}})
+    execute(kernel, train, "train")
+    page.say({"notebook": {"cells": [["lr", document.digest("lr = 0.2")], cells[1]], "before": ""}})
+    execute(kernel, train, "train")
+    page.say({"notebook": {"cells": "all", "before": 3}})
+    page.say({"notebook": cells})
+    page.say({"notebook": {"cells": cells[1:]}})
+    execute(kernel, train, "train")
+
+    tracknb.set_tracking_uri(str(tmp_path / "tracknb.db"))
+    runs = tracknb.search_runs(experiment_names=["taxi"], output_format="list", order_by=["start_time ASC"])
+    assert [(run.data.tags["tracknb.grade"], run.data.tags.get("tracknb.hidden_state")) for run in runs] == [
+        ("clean", None),
+        (
+            "stale name",
+            f"lr came from an older version of the cell [{count}]. Run the cell [{count}] again, then this one.",
+        ),
+        (
+            "stale name",
+            f"lr came from the cell [{count}], which is no longer in the notebook. "
+            "Put its code back (%track code shows it), then run this cell again.",
+        ),
+    ]
+
+
+def test_what_a_page_that_left_said_no_longer_counts(kernel, tmp_path):
+    train = "%%track_run --experiment taxi\ntracknb.log_metric('loss', lr)"
+    execute(kernel, "lr = 0.1", "lr")
+    page = Page(kernel, None)
+    page.say({"notebook": {"cells": [["lr", 1], ["train", document.digest(train)]]}})
+    page.say({"left": True})
+    execute(kernel, train, "train")
+
+    tracknb.set_tracking_uri(str(tmp_path / "tracknb.db"))
+    [run] = tracknb.search_runs(experiment_names=["taxi"], output_format="list")
+    assert run.data.tags["tracknb.grade"] == "clean"

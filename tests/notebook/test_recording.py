@@ -7,11 +7,19 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 
 import nbformat
 import pytest
 
 import tracknb
+from tracknb.capture import git
+
+
+@pytest.fixture(autouse=True)
+def no_work_tree(tmp_path, monkeypatch):
+    """Grades tell of changes that are not committed, and those of this repository are not the tests'."""
+    monkeypatch.chdir(tmp_path)
 
 
 def run_cells(shell, *cells):
@@ -141,22 +149,145 @@ def test_hidden_state_is_told(shell):
         shell.run_cell(source, store_history=True, cell_id="first")
     run_cells(shell, TRACKED)
     (run,) = tracknb.search_runs(search_all_experiments=True, output_format="list")
-    assert run.data.tags["tracknb.hidden_state"].startswith("rate came from an older version of the cell")
-    assert "hidden state" in tracknb.show(run.info.run_id).text()
+    told = run.data.tags["tracknb.hidden_state"]
+    assert told.startswith("rate came from an older version of the cell")
+    assert run.data.tags["tracknb.grade"] == "stale name"
+    text = tracknb.show(run.info.run_id).text()
+    assert "grade         stale name" in text
+    assert f"hidden state  {told}" in text
     page = tracknb.show(run.info.run_id).payload()["run"]
     assert [(cell["names"], cell["source"]) for cell in page["cells"]] == [(["rate"], "rate = 1")]
+    assert (page["grade"], page["doubts"]) == ("stale name", [told])
 
 
 def test_random_numbers_without_a_seed_are_told(shell):
     draw = "%%track_run\nimport tracknb, random\ntracknb.log_metric('a', random.random())"
     run_cells(shell, "import random", draw, "random.seed(3)", draw)
-    tags = {
-        run.info.start_time: run.data.tags.get("tracknb.hidden_state", "")
-        for run in tracknb.search_runs(search_all_experiments=True, output_format="list")
-    }
-    unseeded, seeded = (tags[start] for start in sorted(tags))
-    assert unseeded == "random numbers of random were drawn without a seed"
-    assert seeded == ""
+    unseeded, seeded = (
+        (run.data.tags.get("tracknb.hidden_state"), run.data.tags["tracknb.grade"])
+        for run in tracknb.search_runs(
+            search_all_experiments=True, output_format="list", order_by=["attributes.start_time ASC"]
+        )
+    )
+    assert unseeded == (
+        "random numbers of random were drawn without a seed. Call random.seed(0) first, in this cell or one above.",
+        "unseeded",
+    )
+    assert seeded == (None, "clean")
+
+
+def test_a_cell_that_was_edited_and_saved_but_not_run_is_told(shell, tmp_path, monkeypatch):
+    """What R127 asks for, where only the saved notebook tells: define, edit, save, train."""
+    path = tmp_path / "taxi.ipynb"
+    monkeypatch.setenv("JPY_SESSION_NAME", str(path))
+
+    def save(rate):
+        cells = [nbformat.v4.new_code_cell(text, id=cell_id) for cell_id, text in (("rate", rate), ("train", TRACKED))]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+
+    save("rate = 0")
+    shell.run_cell("rate = 1", store_history=True, cell_id="rate")
+    shell.run_cell(TRACKED, store_history=True, cell_id="train")
+    time.sleep(0.01)
+    save("rate = 2")
+    shell.run_cell(TRACKED, store_history=True, cell_id="train")
+    shell.run_cell("rate = 2", store_history=True, cell_id="rate")
+    shell.run_cell(TRACKED, store_history=True, cell_id="train")
+
+    runs = tracknb.search_runs(search_all_experiments=True, output_format="list", order_by=["start_time ASC"])
+    assert [run.data.tags["tracknb.grade"] for run in runs] == ["clean", "stale name", "clean"]
+    (count,) = (cell.execution_count for cell in tracknb.MlflowClient().get_cells(runs[1].info.run_id)[:1])
+    assert runs[1].data.tags["tracknb.hidden_state"] == (
+        f"rate came from an older version of the cell [{count}]. Run the cell [{count}] again, then this one."
+    )
+
+
+def test_grades_are_a_column_and_a_filter(shell):
+    run_cells(shell, "import random, tracknb", "%%track_run --name known\n1")
+    run_cells(shell, "%%track_run --name chance\ntracknb.log_metric('a', random.random())")
+    table = tracknb.runs_table()
+    query = "tags.`tracknb.grade` = 'clean'"
+    found = tracknb.search_runs(search_all_experiments=True, filter_string=query, output_format="list")
+
+    assert [run.info.run_name for run in found] == ["known"]
+    assert [line.split()[:4] for line in table.text().splitlines()[2:5] if "known" not in line] == [
+        ["status", "run", "grade", "a"],
+        ["✓", "FINISHED", "chance", "unseeded"],
+    ]
+    assert "clean" not in table.text(), "what depends on the work tree is not in what notebooks are compared by"
+    assert "<td>clean</td>" in table.html().replace(' style="text-align:left"', "")
+    grades = table.payload()["data"]["grades"]
+    assert [grades["dict"][code][0] for (code,) in grades["codes"]] == ["unseeded", "clean"]
+    content, _ = table.chunk(0, 2)
+    assert [row[0][0] for row in content["grades"]] == ["unseeded", "clean"]
+
+
+def test_a_table_of_runs_without_hidden_state_has_no_such_column(shell):
+    run_cells(shell, "%%track_run --name known\n1")
+    assert "grade" not in tracknb.runs_table().text()
+
+
+def test_the_worst_that_cells_of_one_run_found_stays(shell):
+    run_cells(shell, "import random, tracknb", "tracknb.start_run(); tracknb.log_metric('a', random.random())")
+    for source in ("rate = 1", "speed = 2"):
+        shell.run_cell(source, store_history=True, cell_id="first")
+    run_cells(shell, "tracknb.log_metric('b', rate)", "tracknb.log_metric('b', 2)", "tracknb.end_run()")
+    (run,) = tracknb.search_runs(search_all_experiments=True, output_format="list")
+
+    assert run.data.tags["tracknb.grade"] == "stale name"
+    first, second = run.data.tags["tracknb.hidden_state"].splitlines()
+    assert first.startswith("random numbers of random were drawn without a seed.")
+    assert second.startswith("rate came from an older version of the cell")
+
+
+def test_a_file_that_changed_is_told_then_and_later(shell, tmp_path):
+    path = tmp_path / "rates.csv"
+    path.write_text("3")
+    run_cells(shell, "rate = float(open('rates.csv').read())", TRACKED)
+    assert "has changed" not in tracknb.code().text()
+
+    path.write_text("44")
+    assert tracknb.code().text().startswith(f"# {path} has changed since the run read it\n\n# [")
+    assert f"<p>{path} has changed since the run read it</p>" in tracknb.code().html()
+    run_cells(shell, TRACKED)
+    newest, oldest = tracknb.search_runs(search_all_experiments=True, output_format="list")
+    assert [newest.data.tags["tracknb.grade"], oldest.data.tags["tracknb.grade"]] == ["changed file", "clean"]
+    assert "the file rates.csv has changed since the cell [" in newest.data.tags["tracknb.hidden_state"]
+
+
+def test_the_final_panel_tells_hidden_state(shell, capsys):
+    run_cells(shell, "import random, tracknb", "%%track_run\ntracknb.log_metric('a', random.random())")
+
+    assert "hidden state: random numbers of random were drawn without a seed. Call" in capsys.readouterr().out
+
+
+def test_a_run_of_no_cell_has_no_grade(store):
+    with tracknb.start_run() as run:
+        pass
+
+    assert "tracknb.grade" not in tracknb.get_run(run.info.run_id).data.tags
+
+
+def test_changes_that_are_not_committed_are_a_grade(shell, tmp_path, monkeypatch):
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    (work / "model.py").write_text("depth = 3")
+    identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "first"]):
+        subprocess.run(["git", *command], check=True)
+    run_cells(shell, "%%track_run --name committed\n1")
+    (work / "model.py").write_text("depth = 4")
+    git._asked.clear()
+    run_cells(shell, "%%track_run --name told-at-its-end\n1")
+    git._cache.clear()
+    run_cells(shell, "%%track_run --name changed\n1")
+    runs = tracknb.search_runs(search_all_experiments=True, output_format="list", order_by=["start_time ASC"])
+
+    assert [run.data.tags["tracknb.grade"] for run in runs] == ["clean", "dirty git", "dirty git"]
+    (doubt,) = tracknb.show(runs[2].info.run_id).payload()["run"]["doubts"]
+    assert doubt.startswith("Changes were not committed (1 file, +1 -1")
+    assert doubt.endswith("). Commit them before the next run.")
 
 
 def test_a_file_with_a_space_in_its_name_is_one_name(shell, tmp_path, monkeypatch):

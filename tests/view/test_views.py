@@ -599,8 +599,8 @@ def test_a_chunk_holds_the_rows_of_the_payload_in_columns():
     assert list(there) == [1, 1, 1, 1, 1, 0]
     assert content["texts"]["status"] == ["FINISHED", "RUNNING"]
     assert codes.reshape(-1, 2).tolist()[0] == [0, 1]
-    # After the eight texts and the colours: attempts, tags, evaluation sets.
-    assert codes.reshape(-1, 2).tolist()[9:] == [[4, -1], [0, 1], [0, 0]]
+    # After the eight texts and the colours: attempts, tags, evaluation sets, grades.
+    assert codes.reshape(-1, 2).tolist()[9:] == [[4, -1], [0, 1], [0, 0], [0, 0]]
     assert content["tags"] == [[["t", "x"]], []]
 
     content, (numbers, _, there) = table_of(runs).chunk(0, 1)

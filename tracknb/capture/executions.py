@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
+
+from tracknb.capture.opened import Stamp
 
 # What stands for state that no name holds; names of Python have no such letters.
 FILE: Final = "file:"
 STATE: Final = "state:"
-# Generators of random numbers that all of a process shares.
-_SEEDED: Final = (f"{STATE}random", f"{STATE}numpy", f"{STATE}torch")
 
 
 @dataclass(slots=True)
@@ -27,7 +27,11 @@ class Execution:
         Names, files and states that are others after it, or may be.
     kills
         Those of ``writes`` whose former value no longer matters: bound anew, and not only changed.
+    assumed
+        Those of ``writes`` that nobody could look at in time: they are taken for changed.
     files
+        How the files that it read stood then, by path.
+    contents
         What the files held that it read and did not write: digests by absolute path.
     """
 
@@ -41,7 +45,9 @@ class Execution:
     reads: set[str] = field(default_factory=set)
     writes: set[str] = field(default_factory=set)
     kills: set[str] = field(default_factory=set)
-    files: dict[str, str] = field(default_factory=dict)
+    assumed: set[str] = field(default_factory=set)
+    files: dict[str, Stamp] = field(default_factory=dict)
+    contents: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,38 +85,3 @@ def slice_of(executions: Sequence[Execution], target: Execution) -> tuple[list[N
             wanted -= execution.kills
             wanted |= execution.reads
     return found[::-1], wanted
-
-
-def hidden_state(executions: Sequence[Execution], needed: Sequence[Needed], unmade: Collection[str]) -> list[str]:
-    """Return what a run depends on that its notebook, run from top to bottom, would not show; one sentence each.
-
-    Parameters
-    ----------
-    executions
-        All of the kernel's, the run's own last.
-    needed, unmade
-        As `slice_of` returns them.
-
-    Examples
-    --------
-    >>> first = Execution(1, "lr = 0.1", "a", 1, 0, writes={"lr"}, kills={"lr"})
-    >>> again = Execution(2, "rate = 0.2", "a", 2, 0, writes={"rate"}, kills={"rate"})
-    >>> target = Execution(3, "print(lr)", "b", 3, 0, reads={"lr"})
-    >>> hidden_state([first, again, target], *slice_of([first, again], target))
-    ['lr came from an older version of the cell [2]']
-    """
-    latest = {item.cell_id: item for item in executions if item.cell_id}
-    found = []
-    for item in needed:
-        newest = latest.get(item.execution.cell_id, item.execution)
-        if newest.source != item.execution.source:
-            found.append(f"{_listed(item.names)} came from an older version of the cell [{newest.execution_count}]")
-    drawn = sorted(name.removeprefix(STATE) for name in unmade if name in _SEEDED)
-    if drawn:
-        found.append(f"random numbers of {', '.join(drawn)} were drawn without a seed")
-    return found
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = [name.partition(":")[2] or name for name in names]
-    return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")

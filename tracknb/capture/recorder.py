@@ -7,20 +7,19 @@ numbers were drawn. Where that cannot be known in time, a change is assumed.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib.util import source_from_cache
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
 from tracknb.capture.cellnames import CellNames, globals_of, names_of
 from tracknb.capture.executions import FILE, STATE, Execution
 from tracknb.capture.objects import Budget, Look, hash_of_state, is_atom, look
+from tracknb.capture.opened import Opened, Stamp, differs, is_of_user, note, stamp, watch, with_digest
 from tracknb.capture.readfiles import Digests, named_files
 
 # How long all looks at objects may take before and after a cell, and what a long cell may cost besides.
@@ -33,7 +32,8 @@ _READING_SECONDS: Final = 0.05
 _HIDDEN: Final = frozenset({"In", "_ih", "_oh", "_dh", "_i", "_ii", "_iii", "exit", "quit", "get_ipython", "open"})
 _NOTHING: Final = object()
 _TEXTS_KEPT: Final = 500
-_WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+# How long it is looked whether files have changed.
+_FILE_SECONDS: Final = 0.1
 _SEEDS: Final = ("seed", "manual_seed", "set_state", "setstate", "set_rng_state", "seed_everything", "set_seed")
 _ENVIRONMENT: Final = ("environ", "getenv", "putenv", "subprocess")
 
@@ -49,7 +49,7 @@ class _Before:
     looks: dict[str, Look | None]
     states: dict[str, object]
     began: float
-    files: dict[str, str] = field(default_factory=dict)
+    files: Opened = field(default_factory=Opened)
 
 
 class Recorder:
@@ -82,6 +82,8 @@ class Recorder:
         # Names of inputs, `_i3`, that were met.
         self._inputs: set[str] = set()
         self._digests = Digests(is_closed)
+        # Which execution wrote a file last, and how that left it.
+        self._written: dict[str, tuple[int, Stamp]] = {}
 
     def adopt(self, source: str, code: str, *, execution_count: int) -> None:
         """Note a cell that ran before anybody watched: only its text tells what it did."""
@@ -106,26 +108,26 @@ class Recorder:
                 self._look(name, budget)
             looks[name] = self._looks.get(name)
         self._before = _Before(code, names, reads, ids, looks, _states(), time.perf_counter())
-        _watch_files(self._before.files)
+        watch(self._before.files)
         return execution
 
     def end(self, status: str, end_time: int) -> Execution | None:
         """Note that the cell has ended, and find out what it did."""
         before, self._before = self._before, None
-        _watch_files(None)
+        watch(None)
         if before is None:
             return None
         execution = self.executions[-1]
         execution.status, execution.end_time = status, end_time
         seconds = min(_MOST_SECONDS, max(_SECONDS, (time.perf_counter() - before.began) * _SHARE))
         for path, how in named_files(before.code, self._namespace).items():
-            if _is_of_user(path):
-                before.files[path] = "".join(sorted({*before.files.get(path, ""), *how}))
+            if is_of_user(path):
+                note(before.files, path, how)
         self._compare(execution, before, Budget(seconds))
         read, written = (
-            {os.path.abspath(path) for path, how in before.files.items() if letter in how} for letter in "rw"
+            {os.path.abspath(path) for path, how in before.files.how.items() if letter in how} for letter in "rw"
         )
-        execution.files = self._digests.of(read - written, max(seconds, _READING_SECONDS))
+        execution.contents = self._digests.of(read - written, max(seconds, _READING_SECONDS))
         return execution
 
     # -- what a cell did ---------------------------------------------------------------
@@ -139,17 +141,22 @@ class Recorder:
         bound = {name for name in bound if name in rebound or not _is_imported(self._namespace.get(name))}
         kills = rebound | (sure & bound)
         writes = kills | bound
-        changed = self._changed(before, now, kills, budget)
+        changed, assumed = self._changed(before, now, kills, budget)
         writes |= changed | self._sharing(changed, now, before.looks)
+        if assumed:
+            execution.assumed = assumed | self._sharing(assumed, now, before.looks)
+            execution.assumed -= kills | bound | (changed - assumed)
         execution.reads = before.reads & (before.ids.keys() | names.reads)
         execution.writes, execution.kills = writes, kills
         self._note_states(execution, before)
         self._note_files(execution, before.files)
         self._look_again(writes, now, budget)
 
-    def _changed(self, before: _Before, now: Mapping[str, int], kills: set[str], budget: Budget) -> set[str]:
-        """Return the names whose object is the same one and holds something else, or may."""
-        found = set()
+    def _changed(
+        self, before: _Before, now: Mapping[str, int], kills: set[str], budget: Budget
+    ) -> tuple[set[str], set[str]]:
+        """Return the names whose object is the same one and holds something else, or may; and those that only may."""
+        found, assumed = set(), set()
         for name in (before.reads | before.names.stores) & now.keys() - kills:
             value = self._namespace[name]
             if is_atom(value):
@@ -162,7 +169,9 @@ class Recorder:
             then, after = before.looks.get(name), self._look(name, budget)
             if then is None or after is None or then.digest != after.digest:
                 found.add(name)
-        return found
+            if then is None or after is None:
+                assumed.add(name)
+        return found, assumed
 
     def _look(self, name: str, budget: Budget) -> Look | None:
         """Look at the object of a name, and remember what it holds."""
@@ -215,17 +224,46 @@ class Recorder:
         if _imports(before.names):
             execution.reads.add(f"{STATE}path")
 
-    def _note_files(self, execution: Execution, files: Mapping[str, str]) -> None:
-        for path, how in files.items():
+    def _note_files(self, execution: Execution, files: Opened) -> None:
+        budget = Budget(_SECONDS)
+        for path, how in files.how.items():
             if not os.path.isabs(path):
                 execution.reads.add(f"{STATE}cwd")
-            name = f"{FILE}{os.path.abspath(path)}"
+            real = os.path.abspath(path)
+            name = f"{FILE}{real}"
             if "r" in how:
                 execution.reads.add(name)
+                # Not where the cell went to another folder meanwhile.
+                if real in files.stamps:
+                    execution.files[real] = with_digest(files.stamps[real], real, budget)
             if "w" in how:
                 execution.writes.add(name)
                 if "r" not in how and "a" not in how:
                     execution.kills.add(name)
+                if (left := stamp(real)) is not None:
+                    self._written[real] = execution.number, left
+
+    def changed_files(self, executions: Iterable[Execution]) -> dict[str, Execution]:
+        """Return which files are others than when some executions read them, and which one did.
+
+        What cells of this kernel wrote into a file afterwards is no change: the notebook shows it.
+        A file that is gone is none either; it may have been there for a moment only.
+        """
+        found: dict[str, Execution] = {}
+        budget = Budget(_FILE_SECONDS)
+        # It loads changed modules again by itself, and not in a cell.
+        passed_over = ".py" if "IPython.extensions.autoreload" in sys.modules else None
+        for execution in executions:
+            for path, then in execution.files.items():
+                if budget.is_spent:
+                    return found
+                number, left = self._written.get(path, (0, then))
+                now = stamp(path)
+                if now is not None and os.path.splitext(path)[1] != passed_over:
+                    known = left if number >= execution.number else then
+                    if differs(path, known, now):
+                        found[path] = execution
+        return found
 
     # -- names -------------------------------------------------------------------------
 
@@ -345,71 +383,3 @@ _RANDOM: Final[dict[str, Callable[[ModuleType], Any]]] = {
 def _imports(names: CellNames) -> bool:
     """Say whether a cell imports something: then it depends on where Python looks for it."""
     return any(isinstance(sys.modules.get(name), ModuleType) for name in names.attributes)
-
-
-# -- files -----------------------------------------------------------------------------
-
-_watched: dict[str, str] | None = None
-_is_hooked = False
-# What belongs to Python, to packages and to Jupyter is no data of the user's.
-_OWN: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_PLACES: Final = {_OWN, sys.prefix, sys.base_prefix, *(item for item in sys.path if "site-packages" in item)}
-_NOT_OURS: Final = (
-    *(os.path.realpath(place) + os.sep for place in _PLACES),
-    *("/proc/", "/sys/", "/dev/", "/etc/", "/usr/share/"),
-)
-
-
-def _watch_files(found: dict[str, str] | None) -> None:
-    """Note the files that are opened from now on; None ends it."""
-    global _watched, _is_hooked
-    _watched = found
-    if found is not None and not _is_hooked:
-        _is_hooked = True
-        # It cannot be taken back, so it does next to nothing while nobody watches.
-        sys.addaudithook(_heard)
-
-
-def _heard(event: str, arguments: tuple[Any, ...]) -> None:
-    if _watched is None or event not in _EVENTS:
-        return
-    with contextlib.suppress(Exception):
-        _EVENTS[event](_watched, arguments)
-
-
-def _opened(found: dict[str, str], arguments: tuple[Any, ...]) -> None:
-    path, mode, flags = arguments
-    if isinstance(path, int):
-        return
-    path = os.fsdecode(path)
-    if path.endswith((".pyc", ".pyo")):
-        with contextlib.suppress(ValueError):
-            path = source_from_cache(path)
-    if not _is_of_user(path):
-        return
-    if isinstance(mode, str):
-        writes = any(letter in mode for letter in "wxa+")
-        how = ("a" if "a" in mode else "") + ("r" if "r" in mode or "+" in mode else "") + ("w" if writes else "")
-    else:
-        writes = bool((flags or 0) & _WRITING)
-        how = ("w" if writes else "r") + ("a" if (flags or 0) & os.O_APPEND else "")
-    found[path] = "".join(sorted(set(found.get(path, "") + how)))
-
-
-def _is_of_user(path: str) -> bool:
-    """Say whether a file may be the user's: it belongs neither to Python, packages or the system, nor to us."""
-    real = os.path.abspath(path)
-    return not (real.startswith(_NOT_OURS) or f"{os.sep}." in real or "tracknb" in os.path.basename(real))
-
-
-def _removed(found: dict[str, str], arguments: tuple[Any, ...]) -> None:
-    path = os.fsdecode(arguments[0])
-    found[path] = "".join(sorted(set(found.get(path, "") + "w")))
-
-
-def _renamed(found: dict[str, str], arguments: tuple[Any, ...]) -> None:
-    for path, how in zip(map(os.fsdecode, arguments[:2]), ("rw", "w"), strict=True):
-        found[path] = "".join(sorted(set(found.get(path, "") + how)))
-
-
-_EVENTS: Final = {"open": _opened, "os.remove": _removed, "os.rename": _renamed}

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from tracknb.capture import opened
 from tracknb.client import TrackingClient
-from tracknb.entities import CELL_TAG, Run
+from tracknb.entities import CELL_TAG, FILES_TAG, Run
 from tracknb.view.code import RunCode
 
 
 def code_of(client: TrackingClient, run: Run) -> RunCode:
-    """Return the cells that a run depends on; only its own, where no more was recorded."""
-    cells = client.get_cells(run.info.run_id)
-    return RunCode(run.info.run_name, cells, own=run.data.tags.get(CELL_TAG, ""))
+    """Return the cells that a run depends on; only its own, where no more was recorded.
+
+    On the machine that made the run it is looked whether the files that they read are still the same.
+    """
+    tags = run.data.tags
+    changed = opened.changed(tags.get(FILES_TAG, ""))
+    return RunCode(run.info.run_name, client.get_cells(run.info.run_id), own=tags.get(CELL_TAG, ""), changed=changed)

@@ -6,6 +6,7 @@ answered by another thread while a cell runs; elsewhere it waits for the cell.
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -28,6 +29,16 @@ class LiveView(Protocol):
 
     def join(self, page: Page) -> dict[str, Any] | None:
         """Return what is there so far, and send the page what comes from now on; None once it is over."""
+
+
+class Listener(Protocol):
+    """Who hears what pages say of the notebooks that they show."""
+
+    def hear(self, page: object, told: object) -> None:
+        """Take in how a notebook stands."""
+
+    def forget(self, page: object) -> None:
+        """Note that a page is gone."""
 
 
 class Page:
@@ -96,18 +107,18 @@ def _join(view_id: str, page: Page) -> dict[str, Any] | None:
     return None if bundle is None else {"bundle": bundle}
 
 
-def listen(shell: InteractiveShell) -> None:
-    """Register the comm target that pages open."""
+def listen(shell: InteractiveShell, listener: Listener) -> None:
+    """Register the comm target that pages open; the listener hears of the notebooks that they show."""
     manager = _comm_manager(shell)
     if manager is not None:
-        manager.register_target(COMM_TARGET, _opened)
+        manager.register_target(COMM_TARGET, functools.partial(_opened, listener))
 
 
 def stop_listening(shell: InteractiveShell) -> None:
     """Take the comm target back."""
     manager = _comm_manager(shell)
     if manager is not None and COMM_TARGET in manager.targets:
-        manager.unregister_target(COMM_TARGET, _opened)
+        manager.unregister_target(COMM_TARGET, manager.targets[COMM_TARGET])
 
 
 def _comm_manager(shell: InteractiveShell) -> Any:
@@ -115,17 +126,23 @@ def _comm_manager(shell: InteractiveShell) -> Any:
     return getattr(kernel, "comm_manager", None)
 
 
-def _opened(comm: Any, message: Any) -> None:
+def _opened(listener: Listener, comm: Any, message: Any) -> None:
     told = _data_of(message).get("view")
     view_id = told if isinstance(told, str) else None
     page = Page(comm)
+
+    def leave() -> None:
+        page.is_open = False
+        listener.forget(page)
 
     @comm.on_msg  # type: ignore[untyped-decorator]
     def heard(message: Any) -> None:
         data = _data_of(message)
         if data.get("left") is True:
             # The page is going: its comm is closed over the main shell, which may have a cell to run first.
-            page.is_open = False
+            leave()
+        if "notebook" in data:
+            listener.hear(page, data["notebook"])
         if "selected" in data:
             select(view_id, data["selected"])
         if isinstance(data.get("question"), dict):
@@ -133,7 +150,7 @@ def _opened(comm: Any, message: Any) -> None:
 
     @comm.on_close  # type: ignore[untyped-decorator]
     def closed(message: Any) -> None:
-        page.is_open = False
+        leave()
 
 
 def _data_of(message: Any) -> dict[str, Any]:

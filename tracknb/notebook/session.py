@@ -18,15 +18,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracknb import active, config, names
-from tracknb.capture import environment, git, literals, secrets, source
-from tracknb.capture.executions import FILE, Execution, hidden_state, slice_of
+from tracknb.capture import environment, git, literals, opened, secrets, source
+from tracknb.capture.document import Document, Saved, Told
+from tracknb.capture.executions import FILE, Execution, slice_of
+from tracknb.capture.hidden import DIRTY, Hidden, hidden_state, worst
 from tracknb.capture.recorder import Recorder
 from tracknb.entities import (
     CELL_GROUP_TAG,
     CELL_ID_TAG,
     CELL_TAG,
+    CONTENTS_TAG,
     EXECUTION_COUNT_TAG,
     FILES_TAG,
+    GIT_DIRTY_TAG,
+    GRADE_TAG,
     HIDDEN_STATE_TAG,
     PLATFORM_TAG,
     PYTHON_TAG,
@@ -67,6 +72,9 @@ class Session:
         self._injected: dict[str, Any] = {}
         self._kernel = names.new_id()
         self._recorder = Recorder(shell.user_ns, shell.user_ns_hidden, lambda path: config.is_of_store(Path(path)))
+        # How the notebook stands, as pages and the saved file tell.
+        self._told = Told()
+        self._saved = Saved()
         # How many executions each store knows already.
         self._kept: dict[str, int] = {}
 
@@ -80,7 +88,7 @@ class Session:
         manager.register_function(magics.track, "line", "track")
         manager.register_function(magics.track_run_help, "cell", "track_run")
         manager.register_function(self.open_run, "line", magics.OPENER_MAGIC)
-        line.listen(self.shell)
+        line.listen(self.shell, self)
         # papermill puts its parameters on top, so that they were run before this.
         history = self.shell.history_manager
         for earlier in history.input_hist_raw if history is not None else ():
@@ -317,7 +325,16 @@ class Session:
             else:
                 self._recorder.begin(raw, code, cell_id="", execution_count=number, start_time=names.now_ms())
 
+    def hear(self, page: object, told: object) -> None:
+        """Take in how a page's notebook stands; `line.Listener`."""
+        self._told.hear(page, told, seen=len(self._recorder.executions))
+
+    def forget(self, page: object) -> None:
+        """Note that a page is gone; `line.Listener`."""
+        self._told.forget(page)
+
     def _record_begin(self, info: ExecutionInfo) -> None:
+        self._told.begin(_message_id(self.shell))
         raw = str(info.raw_cell or "")
         self._recorder.begin(
             raw,
@@ -339,23 +356,47 @@ class Session:
         if execution is None or not touched:
             return
         client = active.client()
-        needed, unmade = slice_of(self._recorder.executions, execution)
-        reasons = hidden_state(self._recorder.executions, needed, unmade)
+        executions = self._recorder.executions
+        needed, unmade = slice_of(executions, execution)
+        chain = [*(item.execution for item in needed), execution]
+        hidden = hidden_state(
+            executions,
+            needed,
+            unmade,
+            document=self._document(execution),
+            changed=self._recorder.changed_files(chain),
+        )
+        # A file's name may hold what nobody is to see.
+        files = {
+            path: stood for item in chain for path, stood in item.files.items() if secrets.mask(path, None) == path
+        }
+        contents = _contents(chain, unmade, self._folder())
+        tags = {run.run_id: _graded(run.tags, hidden, files) | contents for run in active.snapshot(touched)}
         roles = {item.execution.number: item.names for item in needed}
         known = self._kept.get(client.address, 0)
         cells = [
             _as_stored(item, "tracked" if item is execution else "needed" if item.number in roles else "before", roles)
-            for item in self._recorder.executions
+            for item in executions
             if item.number > known or item.number in roles or item is execution
         ]
-        client.record_cells(touched, self._kernel, source.notebook_path(self.shell.user_ns), cells)
+        client.record_cells(
+            {run_id: tags.get(run_id, {}) for run_id in touched},
+            self._kernel,
+            source.notebook_path(self.shell.user_ns),
+            cells,
+        )
         self._kept[client.address] = execution.number
-        if reasons:
-            for run_id in touched:
-                client.set_tags(run_id, {HIDDEN_STATE_TAG: "; ".join(reasons)[:MAX_TAG_VALUE]})
-        if files := _read_files([*(item.execution for item in needed), execution], unmade, self._folder()):
-            for run_id in touched:
-                client.set_tags(run_id, {FILES_TAG: files})
+        # The panel's final form is made of what is in memory.
+        for run in active.snapshot(touched):
+            run.tags |= tags[run.run_id]
+
+    def _document(self, target: Execution) -> Document | None:
+        """Return the notebook as it stood when the cell began; None where nobody tells it."""
+        told = self._told.document(target)
+        path = source.notebook_path(self.shell.user_ns)
+        if told is not None or not target.cell_id or path == source.UNKNOWN:
+            return told
+        return self._saved.document(path, self._recorder.executions)
 
     def _execution_count(self, info: ExecutionInfo) -> int:
         """Return the number in the brackets of the cell that runs."""
@@ -392,20 +433,43 @@ def _as_stored(execution: Execution, role: str, needed: Mapping[int, tuple[str, 
     )
 
 
-def _read_files(executions: Sequence[Execution], unmade: Collection[str], folder: str) -> str:
-    """Return what the files held that cells read and none of them made, as a tag holds it."""
+def _contents(executions: Sequence[Execution], unmade: Collection[str], folder: str) -> dict[str, str]:
+    """Return the tag of what the files held that cells read and none of them made; none without such files."""
     found = {
         path: digest
         for execution in executions
-        for path, digest in execution.files.items()
-        if f"{FILE}{path}" in unmade
+        for path, digest in execution.contents.items()
+        if f"{FILE}{path}" in unmade and secrets.mask(path, None) == path
     }
     own = os.path.join(os.path.abspath(folder), "")
     # By paths that are the same on another machine, where they can be.
     shown = {without_home(path.removeprefix(own)): digest for path, digest in sorted(found.items())}
     while len(text := json.dumps(shown, ensure_ascii=False)) > MAX_TAG_VALUE:
         shown.popitem()
-    return text if shown else ""
+    return {CONTENTS_TAG: text} if shown else {}
+
+
+def _graded(tags: Mapping[str, str], hidden: Sequence[Hidden], files: Mapping[str, opened.Stamp]) -> dict[str, str]:
+    """Return a run's grade, what speaks against it, and the files it read, beside what an earlier cell of it found."""
+    grades = [tags.get(GRADE_TAG, ""), *(item.grade for item in hidden)]
+    if tags.get(GIT_DIRTY_TAG) == "true":
+        grades.append(DIRTY)
+    earlier = tags.get(HIDDEN_STATE_TAG, "").splitlines()
+    lines = dict.fromkeys([*earlier, *(f"{item.reason}. {item.remedy}" for item in hidden)])
+    found = {GRADE_TAG: worst(grades)}
+    if lines:
+        found[HIDDEN_STATE_TAG] = secrets.mask("\n".join(lines), None)[:MAX_TAG_VALUE]
+    if kept := opened.written(files, tags.get(FILES_TAG, "")):
+        found[FILES_TAG] = kept
+    return found
+
+
+def _message_id(shell: InteractiveShell) -> str:
+    """Return the id of the message that the executed cell came in; empty outside of a kernel."""
+    kernel = getattr(shell, "kernel", None)
+    parent = kernel.get_parent("shell") if kernel is not None else None
+    header = parent.get("header") if isinstance(parent, dict) else None
+    return str(header.get("msg_id", "")) if isinstance(header, dict) else ""
 
 
 def _outcome(result: ExecutionResult | None) -> tuple[str, str | None, str | None]:

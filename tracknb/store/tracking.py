@@ -632,12 +632,16 @@ class TrackingStore:
 
         self._engine.write(work)
 
-    def record_cells(self, run_ids: Sequence[str], kernel: str, notebook: str, cells: Sequence[CellExecution]) -> None:
-        """Note the executions of a kernel, and what they are to runs."""
+    def record_cells(
+        self, tags: Mapping[str, Mapping[str, str]], kernel: str, notebook: str, cells: Sequence[CellExecution]
+    ) -> None:
+        """Note the executions of a kernel, what they are to runs, and the runs' tags that follow from it, by run id."""
 
         def work(connection: sa.Connection) -> None:
-            numbers = [self._writable(connection, run_id) for run_id in run_ids]
-            executions.insert(connection, numbers, kernel, notebook, cells)
+            numbers = {run_id: self._writable(connection, run_id) for run_id in tags}
+            executions.insert(connection, list(numbers.values()), kernel, notebook, cells)
+            for run_id, found in tags.items():
+                _upsert_tags(connection, numbers[run_id], found)
 
         self._engine.write(work)
 

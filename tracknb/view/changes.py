@@ -15,8 +15,8 @@ from typing import Any, Final, Literal
 from tracknb.capture.lockfile import Lock
 from tracknb.entities import (
     ACCELERATOR_TAG,
+    CONTENTS_TAG,
     EVALUATION_DIGEST_TAG,
-    FILES_TAG,
     PYTHON_TAG,
     SYSTEM_METRICS,
     CellExecution,
@@ -142,7 +142,7 @@ def changes_between(old: Facts, new: Facts, *, goals: Goals, since: str | None =
 def read_files(tags: Mapping[str, str]) -> dict[str, str]:
     """Return the files that the cells behind a run read: digests by path."""
     try:
-        held = json.loads(tags.get(FILES_TAG, "{}"))
+        held = json.loads(tags.get(CONTENTS_TAG, "{}"))
     except ValueError:
         return {}
     return {str(path): str(digest) for path, digest in held.items()} if isinstance(held, dict) else {}

@@ -21,22 +21,29 @@ _LETTERS: Final = 100_000
 class RunCode(View):
     """The cells behind a run; make one with ``tracknb.code()``.
 
-    ``cells`` holds them: the run's own cell last, before it those that it depends on.
+    ``cells`` holds them: the run's own cell last, before it those that it depends on. ``changed``
+    holds the paths of files that they read and that are others now.
     """
 
-    def __init__(self, run_name: str, cells: Sequence[CellExecution], *, own: str) -> None:
+    def __init__(self, run_name: str, cells: Sequence[CellExecution], *, own: str, changed: Sequence[str] = ()) -> None:
         super().__init__()
         self.run_name = run_name
         self.cells = tuple(cells) or (_unrecorded(own),)
+        self.changed = tuple(changed)
 
     def text(self, *, times: bool = False) -> str:
         """Return the cells one after the other, each under a line that says why it is there."""
-        return "\n\n".join(f"{_reason(cell)}\n{cell.source.rstrip()}" for cell in self.cells)
+        cells = [f"{_reason(cell)}\n{cell.source.rstrip()}" for cell in self.cells]
+        return "\n\n".join([*(f"# {line}" for line in self._warnings()), *cells])
+
+    def _warnings(self) -> list[str]:
+        return [sendable(f"{path} has changed since the run read it") for path in self.changed]
 
     def html(self) -> str:
         """Return the same as HTML, escaped."""
         limit = HTML_LIMIT // (2 * len(self.cells)) if self.cells else 0
-        return "".join(
+        warnings = "".join(f"<p>{safe(line)}</p>" for line in self._warnings())
+        return warnings + "".join(
             f"<p>{safe(_reason(cell))}</p><pre>{safe(clipped(cell.source.rstrip(), max(200, limit)))}</pre>"
             for cell in self.cells
         )

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from tracknb.capture import lockfile
 from tracknb.capture.displays import FOLDER as OUTPUTS_FOLDER
 from tracknb.capture.git import DIFF_NAME, UNTRACKED_FOLDER
+from tracknb.capture.hidden import DOUBTFUL
 from tracknb.entities import (
     ACCELERATOR_TAG,
     CELL_ID_TAG,
     CELL_TAG,
+    CONTENTS_TAG,
     END_REASON_TAG,
     ERROR_TAG,
     EXECUTION_COUNT_TAG,
@@ -25,6 +27,7 @@ from tracknb.entities import (
     GIT_DIRTY_TAG,
     GIT_REMOTE_TAG,
     GIT_UNTRACKED_TAG,
+    GRADE_TAG,
     HIDDEN_STATE_TAG,
     LOCK_TAG,
     NOTE_TAG,
@@ -41,6 +44,7 @@ from tracknb.entities import (
     alerts_of,
     attempt_of,
     context_of,
+    doubts_of,
     evaluation_sets,
 )
 from tracknb.live import LiveSeries
@@ -80,13 +84,8 @@ _FILES: Final = 20
 _NAMES: Final = 8
 # Shown in places of their own.
 _SHOWN_ELSEWHERE: Final = (
-    CELL_TAG,
-    TRACEBACK_TAG,
-    NOTE_TAG,
-    LOCK_TAG,
-    GIT_DIFF_TAG,
-    GIT_UNTRACKED_TAG,
-    FILES_TAG,
+    *(CELL_TAG, TRACEBACK_TAG, NOTE_TAG, LOCK_TAG, GIT_DIFF_TAG, GIT_UNTRACKED_TAG),
+    *(GRADE_TAG, HIDDEN_STATE_TAG, FILES_TAG, CONTENTS_TAG),
 )
 # How many letters of a text, of a code and how many rows of a table the HTML may hold.
 _BOUNDS: Final = ((200, 8_000, 50), (60, 4_000, 50), (60, 2_000, 20), (30, 500, 8), (20, 200, 3))
@@ -241,7 +240,12 @@ class RunPage(View):
             ("children", children),
             ("source", self._source()),
             ("outputs left out", tags.get(OUTPUTS_TAG, "")),
-            ("hidden state", tags.get(HIDDEN_STATE_TAG, "")),
+            # What a grade owes to the work tree is another thing on every machine.
+            ("grade", tags.get(GRADE_TAG, "") if times or tags.get(GRADE_TAG) in DOUBTFUL else ""),
+            *(
+                ("hidden state" if place == 0 else "", line)
+                for place, line in enumerate(_lines(tags, HIDDEN_STATE_TAG))
+            ),
             *(environment if times else ()),
         ]
 
@@ -255,7 +259,7 @@ class RunPage(View):
         return ", ".join(filter(None, (self._python(), tags.get(PLATFORM_TAG), tags.get(ACCELERATOR_TAG), packages)))
 
     def _untracked(self) -> list[str]:
-        return list(filter(None, self._tags.get(GIT_UNTRACKED_TAG, "").split("\n")))
+        return _lines(self._tags, GIT_UNTRACKED_TAG)
 
     def _source(self) -> str:
         name, count = self._tags.get(SOURCE_NAME_TAG, ""), self._tags.get(EXECUTION_COUNT_TAG)
@@ -424,7 +428,8 @@ class RunPage(View):
                 "series": [{**series_facts(item), **thinned_points(item, limit)} for _, item in self._series()[:keys]],
                 "code": shortened(tags.get(CELL_TAG, ""), None if letters is None else 4 * letters),
                 "since": None if facts.changes is None else facts.changes.payload(letters),
-                "hiddenState": short(tags.get(HIDDEN_STATE_TAG, "")),
+                "grade": short(tags.get(GRADE_TAG, "")),
+                "doubts": [short(line) for line in doubts_of(tags)[:keys]],
                 "cells": [
                     {
                         "count": cell.execution_count,
@@ -468,6 +473,10 @@ class RunPage(View):
 _DATA_HEAD: Final = ("data", "digest", "context", "source")
 # What a file was used for that code read and nobody logged.
 _READ: Final = "file read"
+
+
+def _lines(tags: Mapping[str, str], key: str) -> list[str]:
+    return list(filter(None, tags.get(key, "").split("\n")))
 
 
 def _relative(run: Relative) -> dict[str, Any]:

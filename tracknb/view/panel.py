@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from tracknb.entities import NOTE_TAG, alerts_of, evaluation_sets
+from tracknb.entities import HIDDEN_STATE_TAG, NOTE_TAG, alerts_of, evaluation_sets
 from tracknb.live import LiveRun, LiveSeries
 from tracknb.view import format as fmt
 from tracknb.view.base import (
@@ -108,6 +108,7 @@ class Panel(View):
         if run.error:
             lines.append(run.error)
         lines += [f"alert: {text}" for text in alerts_of(run.tags)]
+        lines += [f"hidden state: {text}" for text in _hidden(run)]
         changes = self.changes.get(run.run_id)
         if changes is None:
             lines += [f"changed: {key} {old} → {new}" for key, old, new in run.changed]
@@ -186,6 +187,7 @@ class Panel(View):
         if run.error:
             parts.append(_paragraph(run.error))
         parts += [_paragraph(f"Alert: {text}") for text in alerts_of(run.tags)[:_ROWS]]
+        parts += [_paragraph(f"Hidden state: {text}") for text in _hidden(run)[:_ROWS]]
         changes = self.changes.get(run.run_id)
         if changes is None:
             told = [f"changed: {key} {old} → {new}" for key, old, new in run.changed[:_ROWS]]
@@ -319,8 +321,13 @@ def run_facts(run: LiveRun, *, letters: int | None = None, keys: int | None = No
         if progress is None
         else {"n": progress.n, "total": progress.total, "label": sendable(progress.label)},
         "alerts": [shortened(text, letters) for text in alerts_of(run.tags)[:keys]],
+        "hidden": [shortened(text, letters) for text in _hidden(run)[:keys]],
         "changed": [[shortened(text, letters) for text in change] for change in run.changed[:keys]],
     }
+
+
+def _hidden(run: LiveRun) -> list[str]:
+    return run.tags.get(HIDDEN_STATE_TAG, "").splitlines()
 
 
 def _pairs(mapping: Mapping[str, str], letters: int | None, keys: int | None) -> list[list[str]]:

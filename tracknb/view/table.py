@@ -14,16 +14,19 @@ from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
+from tracknb.capture.hidden import DOUBTFUL, GRADES
 from tracknb.entities import (
     ARCHIVED_TAG,
     CELL_GROUP_TAG,
     EXECUTION_COUNT_TAG,
+    GRADE_TAG,
     PARENT_TAG,
     SOURCE_NAME_TAG,
     SYSTEM_METRICS,
     Run,
     ambiguous_evaluation_sets,
     attempt_of,
+    doubts_of,
     evaluation_sets,
     is_marked,
     is_own_tag,
@@ -237,6 +240,7 @@ class RunsView(View):
                 [[list(pair) for pair in list(shown_tags(item).items())[:keys]] for item in tags], letters
             ),
             "evalSets": _coded_lists([list(evaluation_sets(item)) for item in tags], letters),
+            "grades": _coded_lists([[list(pair) for pair in _graded(item)] for item in tags], letters),
             "metrics": _numbers(runs, _metric_keys(runs)[:keys]),
             "params": [
                 {"key": sendable(key), **coded([run.data.params.get(key) for run in runs], letters)}
@@ -273,7 +277,7 @@ class RunsView(View):
 
         The three buffers, little-endian and without gaps, hold a column after the other: as
         Float64 ``start``, ``end``, ``metrics``, ``system`` (NaN where missing); as Int32 the codes
-        of ``texts``, then ``color``, ``attempt`` (-1 where missing), ``tags``, ``evalSets``,
+        of ``texts``, then ``color``, ``attempt`` (-1 where missing), ``tags``, ``evalSets``, ``grades``,
         ``params`` (-1 where missing); as bytes 1 or 0, whether a number is there, in the order
         of the first.
         """
@@ -285,6 +289,7 @@ class RunsView(View):
         own = {key for key in set().union(*tags) if is_own_tag(key)}
         tag_lists = _coded_rows([tuple([pair for pair in item.items() if pair[0] in own]) for item in tags])
         set_lists = _coded_rows([evaluation_sets(item) for item in tags])
+        grades = _coded_rows([_graded(item) for item in tags])
         in_columns = zip(params, _columns_of([run.data.params for run in runs], params), strict=True)
         held = {key: coded(values, SHORT_TEXT) for key, values in in_columns}
         infos = [run.info for run in runs]
@@ -292,7 +297,7 @@ class RunsView(View):
         numbers += _columns_of([run.data.metrics for run in runs], [*metrics, *system])
         codes = [*(item["codes"] for item in texts.values()), [color_index(run.info.run_id) for run in runs]]
         codes.append([-1 if (attempt := attempt_of(item)) is None else min(attempt, 1 << 30) for item in tags])
-        codes += [tag_lists["codes"], set_lists["codes"], *(item["codes"] for item in held.values())]
+        codes += [tag_lists["codes"], set_lists["codes"], grades["codes"], *(item["codes"] for item in held.values())]
         content = {
             "from": first,
             "n": len(runs),
@@ -306,6 +311,7 @@ class RunsView(View):
                 [[sendable(key), shortened(value, SHORT_TEXT)] for key, value in row] for row in tag_lists["dict"]
             ],
             "evalSets": [[sendable(name) for name in row] for row in set_lists["dict"]],
+            "grades": [[[shortened(part, SHORT_TEXT) for part in pair] for pair in row] for row in grades["dict"]],
             "metrics": [sendable(key) for key in metrics],
             "system": [sendable(key) for key in system],
             "params": [{"key": sendable(key), "dict": item["dict"]} for key, item in held.items()],
@@ -478,6 +484,10 @@ class RunTable(RunsView):
         units = self.goals.units
         head = ["status", "run", *(["experiment"] if several else [])]
         head += ["start", "duration"] if times else []
+        # Whether everything is committed is another thing on every machine, and in the texts of notebooks.
+        grades = GRADES if times else DOUBTFUL
+        graded = any(run.data.tags.get(GRADE_TAG) in DOUBTFUL for run in self.runs)
+        head += ["grade"] if graded else []
         named = [f"{key} ({units[key]})" if key in units else key for key in metrics]
         head += ["evaluation set", "tags", *named, *params]
         left = len(head) - len(metrics) - len(params)
@@ -506,11 +516,18 @@ class RunTable(RunsView):
             if times:
                 end = info.end_time if info.end_time is not None else self._now_ms
                 made += [fmt.moment(info.start_time), fmt.duration(end - info.start_time)]
+            grade = run.data.tags.get(GRADE_TAG, "")
+            made += [grade if grade in grades else ""] if graded else []
             made += [set_texts(run.data.tags), " ".join(chip_texts(run.data.tags))]
             made += [number(run, key) for key in metrics]
             return made + [run.data.params.get(key, "") for key in params]
 
         return head, right, cells
+
+
+def _graded(tags: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return a run's grade and what speaks against it, as a row of none or one."""
+    return ((tags[GRADE_TAG], "\n".join(doubts_of(tags))),) if GRADE_TAG in tags else ()
 
 
 def _metric_keys(runs: Sequence[Run], *, system: bool = False) -> list[str]:

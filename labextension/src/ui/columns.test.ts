@@ -54,6 +54,20 @@ test('many params are hidden at first', () => {
   expect(makeColumns(data({ params }), 5000).filter(column => column.group === 'Params' && column.visible)).toEqual([]);
 });
 
+const GRADED: Partial<RunData> = {
+  grades: { dict: [['stale name', 'lr came from an older version.\nCommit.'], ['clean', ''], ['dirty git', 'Commit.']], codes: [[1], [], [0], [2]] }
+};
+
+test('grades are a column of the group System, shown where one of them needs a look, sorted from good to bad', () => {
+  const column = makeColumns(data(GRADED), 5000).find(candidate => candidate.label === 'Grade')!;
+
+  expect([column.group, column.visible]).toEqual(['System', true]);
+  expect([0, 1, 2].map(row => column.title(row))).toEqual(['clean', '', 'stale name\nlr came from an older version.\nCommit.']);
+  expect([...sortRows(ALL, column, false)]).toEqual([0, 3, 2, 1]);
+  const calm = { dict: [['clean', ''], ['dirty git', 'Commit.']] as [string, string][], codes: [[0], [1], [0], [0]] };
+  expect(makeColumns(data({ grades: calm }), 5000).find(candidate => candidate.label === 'Grade')!.visible).toBe(false);
+});
+
 const metricOf = (value: RunData, goals = {}) =>
   makeColumns(value, 5000, goals, makeTree(value)).find(candidate => candidate.id === 'metric:rmse')!;
 

@@ -1,13 +1,14 @@
 /** The columns of the run table, their order, their best values and how they lie. No DOM. */
 
 import { formatAgo, formatDuration, formatNumber, formatTime, fullNumber, statusWord } from './format';
+import { GRADES, isDoubtful } from './grade';
 import { numberAt, timeAt } from './rundata';
 import { bestOfNested, type Tree } from './tree';
 import type { Goals, NumberColumn, RunData } from './types';
 
 export const GROUPS = ['Run', 'Metrics', 'Params', 'Tags', 'System'] as const;
 export type ColumnGroup = (typeof GROUPS)[number];
-export type ColumnKind = 'status' | 'name' | 'text' | 'number' | 'time' | 'tags' | 'evalSets';
+export type ColumnKind = 'status' | 'name' | 'text' | 'number' | 'time' | 'tags' | 'evalSets' | 'grade';
 
 export interface Column {
   /** Unique among the columns: a metric and a param may share their key. */
@@ -110,6 +111,17 @@ export function makeColumns(data: RunData, now: number, goals: Goals = {}, tree?
     text('evalSets', 'Evaluation Sets', 'evalSets', 136, setText, data.evalSets.dict.length > 0),
     text('tags', 'Tags', 'tags', 184, tagText, data.tags.dict.length > 0)
   ];
+  const { grades } = data;
+  if (grades && grades.dict.length > 0) {
+    const grade = (row: number) => grades.dict[grades.codes[row][0]] ?? ['', ''];
+    columns.splice(4, 0, {
+      ...text('grade', 'Grade', 'grade', 120, row => grade(row)[0], grades.dict.some(([word]) => isDoubtful(word))),
+      group: 'System',
+      title: row => grade(row).join('\n').trim(),
+      // The worst is the greatest.
+      value: row => (grade(row)[0] ? GRADES.indexOf(grade(row)[0]) : undefined)
+    });
+  }
   if (data.lifecycle.includes('deleted')) {
     columns.splice(4, 0, text('lifecycle', 'Lifecycle', 'text', 88, row => statusWord(data.lifecycle[row])));
   }

@@ -1,5 +1,6 @@
 /** What may be typed next in a query: the names and the values that the runs have. No DOM. */
 
+import { GRADE_TAG, GRADES } from './grade';
 import type { RunData } from './types';
 
 export interface Completion {
@@ -27,6 +28,7 @@ export function namesIn(data: RunData): string[] {
     ...data.metrics.map(metric => `metrics.${writtenKey(metric.key)}`),
     ...data.params.map(param => `params.${writtenKey(param.key)}`),
     ...[...tags].map(key => `tags.${writtenKey(key)}`),
+    ...(data.grades?.dict.length ? [`tags.${writtenKey(GRADE_TAG)}`] : []),
     ...ATTRIBUTES
   ];
 }
@@ -75,6 +77,9 @@ function valuesAt(before: string, data: RunData): string[] {
   const key = written.replace(/^`|`$/g, '');
   if (!place) {
     return STATUSES;
+  }
+  if (key === GRADE_TAG) {
+    return GRADES;
   }
   return place.toLowerCase().startsWith('tag')
     ? data.tags.dict.filter(pair => pair[0] === key).map(pair => pair[1])

@@ -1,5 +1,6 @@
 /** Which runs of a columnar payload a filter finds; it means what `tracknb/store/compile.py` makes of it. No DOM. */
 
+import { GRADE_TAG } from './grade';
 import { timeAt } from './rundata';
 import { FilterError, type Comparison, type Node } from './search';
 import type { NumberColumn, RunData } from './types';
@@ -62,6 +63,9 @@ function isHeld({ place, key, operator }: Comparison, data: RunData): boolean {
       return param ? !(comparesText && param.dict.some(isCut)) : data.keys == null;
     }
     case 'tags':
+      if (key === GRADE_TAG && data.grades) {
+        return true;
+      }
       return (
         !HIDDEN.test(key) &&
         data.keys == null &&
@@ -153,6 +157,10 @@ function compared(node: Comparison, data: RunData, tags: Tags): Marks {
       return coded(node, param?.codes, param?.dict ?? [], paramTest, marks);
     }
     default: {
+      if (node.key === GRADE_TAG && data.grades) {
+        const { dict, codes } = data.grades;
+        return coded(node, codes.map(row => row[0] ?? -1), dict.map(pair => pair[0]), textTest, marks);
+      }
       let codes = tags.get(node.key);
       if (!codes) {
         tags.set(node.key, (codes = tagCodes(data, node.key)));

@@ -118,6 +118,19 @@ it('tells what a run was to speak up about', () => {
   expect(element.querySelector('.tnb-alert')!.textContent).toBe('loss is NaN at step 3');
 });
 
+it('has the grade as a badge, and says what speaks against it', () => {
+  const doubts = ['lr came from an older version of the cell [3]. Run the cell [3] again, then this one.', 'Changes were not committed. Commit them.'];
+  const badge = (element: HTMLElement) => element.querySelector('.tnb-pagehead .tnb-chip')!.textContent;
+  const element = show(page({ grade: 'stale name', doubts }));
+
+  expect(badge(element)).toBe('△ stale name');
+  expect(element.querySelector('.tnb-doubts')!.textContent).toBe(doubts.join('\n'));
+  expect(badge(show(page({ grade: 'clean', doubts: [] })))).toBe('clean');
+  expect(badge(show(page()))).toBe('');
+  const data = { ...table().data, grades: { dict: [['stale name', doubts.join('\n')]] as [string, string][], codes: [[0], [], [], []] } };
+  expect([badge(show(pageFromRow(data, 0))), badge(show(pageFromRow(data, 1)))]).toEqual(['△ stale name', '']);
+});
+
 it('keeps hostile texts text', () => {
   const element = show(
     page({

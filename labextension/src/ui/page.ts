@@ -5,6 +5,7 @@ import { curvesView, CURVES_CSS, type CurvesView } from './curves';
 import { button, copyButton, copyIcon, h, iconButton, selectText, setText, statusMark } from './dom';
 import { filesView, FILES_CSS, type FilesView } from './files';
 import { formatAgo, formatDuration, formatElapsed, formatNumber, formatTime, fullNumber, statusWord, toNumber } from './format';
+import { isDoubtful } from './grade';
 import { markdown, MARKDOWN_CSS, safeLink } from './markdown';
 import { OUTPUTS_CSS, outputsView, type OutputsView } from './outputs';
 import { makeTabs, TABS_CSS } from './tabs';
@@ -14,7 +15,7 @@ import type { Answer, Host, JsonNumber, PageRun, Pair, RunData, RunPagePayload, 
 const NOTE = 'mlflow.note.content';
 const HIDDEN = /^(?:mlflow|tracknb)\./;
 /** Shown in places of their own. */
-const ELSEWHERE = new Set([NOTE, 'tracknb.source.cell', 'tracknb.traceback']);
+const ELSEWHERE = new Set([NOTE, 'tracknb.source.cell', 'tracknb.traceback', 'tracknb.grade', 'tracknb.hidden_state', 'tracknb.files']);
 const EVERY = 1_000;
 const AFTER_FAILURE = 5_000;
 const FILTER_FROM = 20;
@@ -26,6 +27,7 @@ const CSS = `
 /* Names and values may be thousands of letters long: each keeps to some lines and scrolls. */
 .tracknb-view .tnb-pagehead b, .tracknb-view .tnb-pagehead .tnb-quiet, .tracknb-view .tnb-facts dd, .tracknb-view .tnb-tag > span { max-height: 80px; overflow: auto; overflow-wrap: anywhere; }
 .tracknb-view .tnb-pagehead b { font-size: 14px; }
+.tracknb-view .tnb-pagehead .tnb-chip:empty { display: none; }
 .tracknb-view .tnb-facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); gap: 0 24px; margin: 0; }
 .tracknb-view .tnb-facts > div { display: flex; gap: 8px; min-height: 24px; align-items: flex-start; border-bottom: 1px solid var(--tnb-line); padding: 2px 0; min-width: 0; }
 .tracknb-view .tnb-facts dt { flex: none; width: 104px; color: var(--tnb-fg2); font-weight: 400; }
@@ -77,6 +79,7 @@ export function pageFromRow(data: RunData, row: number): RunPagePayload {
       ? []
       : [{ key, last, last_step: NaN, min: null, min_step: NaN, max: null, max_step: NaN, count: 0, x: [], y: [], t: [] }];
   });
+  const graded = data.grades?.dict[data.grades.codes[row][0]];
   return {
     version: 1,
     kind: 'run',
@@ -97,6 +100,8 @@ export function pageFromRow(data: RunData, row: number): RunPagePayload {
       end: data.end[row],
       color: data.color[row],
       attempt: data.attempt[row],
+      grade: graded?.[0],
+      doubts: graded?.[1].split('\n').filter(Boolean),
       source: { name: data.source[row], type: '', cell: '', count: '' },
       env: { python: '', platform: '' },
       git: { commit: '', branch: '', remote: '', dirty: false },
@@ -166,6 +171,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
   const title = h('b');
   const experiment = h('span', { class: 'tnb-quiet' });
   const elapsed = h('span', { class: 'tnb-num' });
+  const grade = h('span', { class: 'tnb-chip' });
   const head = h('div', { class: 'tnb-pagehead' }, mark, swatch, title);
   const rename = iconButton('pencil', 'Rename', () => renaming(true), { class: 'tnb-iconbutton tnb-edit' });
   const nameInput = h('input', { 'aria-label': 'Name of the run' });
@@ -178,7 +184,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
   });
   const nameForm = h('span', { class: 'tnb-form', hidden: '' }, nameInput, setName, button('Cancel', () => renaming(false)), nameError);
   keys(nameForm, () => setName.click(), () => renaming(false));
-  head.append(rename, nameForm, experiment, elapsed);
+  head.append(rename, nameForm, experiment, elapsed, grade);
 
   function renaming(on: boolean): void {
     nameForm.hidden = !on;
@@ -205,6 +211,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
   // -- overview: facts, note, tags, params, metrics, data ---------------------------------
 
   const alerts = h('div', { class: 'tnb-alert', role: 'status' });
+  const doubts = h('div', { class: 'tnb-doubts', role: 'note', 'aria-label': 'What speaks against the grade clean' });
   const problem = h('div', { class: 'tnb-error' });
   const trace = h('details', {}, h('summary', {}, 'Traceback'));
   const traceText = h('pre');
@@ -447,7 +454,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
       outputs.update(run.files.entries);
     }
   }
-  panels.overview.append(alerts, problem, trace, facts, since, outputSection, noteSection, tagSection, h('div', { class: 'tnb-sections' }, params.element, metrics.element), dataSection);
+  panels.overview.append(alerts, doubts, problem, trace, facts, since, outputSection, noteSection, tagSection, h('div', { class: 'tnb-sections' }, params.element, metrics.element), dataSection);
 
   // -- code -----------------------------------------------------------------------------
 
@@ -498,6 +505,10 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
     heads.code.hidden = !run.code;
     heads.curves.hidden = heads.files.hidden = payload.partial ?? false;
     setText(alerts, run.systemTags.flatMap(([key, text]) => (key.startsWith(ALERT) ? [text] : [])).join('\n'));
+    const word = run.grade ?? '';
+    setText(grade, isDoubtful(word) ? `△ ${word}` : word);
+    grade.title = run.doubts?.length ? run.doubts.join('\n') : 'Nothing was found that the notebook does not show.';
+    setText(doubts, (run.doubts ?? []).join('\n'));
     setText(problem, run.error);
     problem.hidden = !run.error;
     setText(traceText, run.traceback);

@@ -249,10 +249,11 @@ export function panelView(payload: PanelPayload, options: PanelOptions = {}): Vi
   const changes = h('div', { class: 'tnb-quiet' });
   const since = runs.length === 1 ? changesView(runs[0].since) : [];
   const alerts = h('div', { class: 'tnb-alert', role: 'status' });
+  const doubts = h('div', { class: 'tnb-doubts', role: 'note', 'aria-label': 'Hidden state' });
   const errors = h('div', { class: 'tnb-error', role: 'alert' });
   const note = h('div', { class: 'tnb-quiet' }, payload.note ?? '');
   const waiting = h('div', { class: 'tnb-quiet' });
-  root.element.append(lineBox, alerts, waiting, chartBox, tileBox, ...since, chips, changes, errors, note);
+  root.element.append(lineBox, alerts, doubts, waiting, chartBox, tileBox, ...since, chips, changes, errors, note);
 
   const now = () => (live ? Math.max(Date.now() + offset, offset ? 0 : payload.now) : payload.now);
 
@@ -362,6 +363,10 @@ export function panelView(payload: PanelPayload, options: PanelOptions = {}): Vi
     setText(
       alerts,
       runs.flatMap(run => (run.alerts ?? []).map(text => (several ? `${run.name}: ${text}` : text))).join('\n')
+    );
+    setText(
+      doubts,
+      runs.flatMap(run => (run.hidden ?? []).map(text => `△ ${several ? `${run.name}: ${text}` : text}`)).join('\n')
     );
     setText(errors, runs.filter(run => run.error).map(run => (several ? `${run.name}: ${run.error}` : run.error)).join('\n'));
     errors.style.whiteSpace = 'pre-wrap';

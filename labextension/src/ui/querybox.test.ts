@@ -155,5 +155,8 @@ it('offers names and values that the runs have', () => {
   expect(options('metrics.rmse <')).toBeUndefined();
   expect(options("tags.stage = 'good' ")).toBeUndefined();
   expect(options("unknown = '")).toBeUndefined();
+  const graded = { ...data, grades: { dict: [['clean', '']] as [string, string][], codes: [[0]] } };
+  expect(complete('grade', 5, graded)?.options).toEqual(['tags.tracknb.grade']);
+  expect(complete("tags.tracknb.grade = 'st", 24, graded)?.options).toEqual(["stale name'"]);
   expect(complete('x', 1, { ...data, metrics: [{ key: 'a x', values: [] }], params: [] })?.options).toEqual(['metrics.`a x`']);
 });

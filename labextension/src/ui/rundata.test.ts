@@ -10,7 +10,7 @@ import type { Answer } from './types';
 /** An answer of the kernel as `chunk` in table.py makes it, for two runs. */
 function answer(changes: object = {}): Answer {
   const numbers = Float64Array.of(900, 800, 950, 0, 7, NaN, 0, 5);
-  const codes = Int32Array.of(0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 6, 7, -1, 2, 0, 1, 0, 0, -1, 0);
+  const codes = Int32Array.of(0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 6, 7, -1, 2, 0, 1, 0, 0, 0, 1, -1, 0);
   const there = Uint8Array.of(1, 1, 1, 0, 1, 1, 0, 1);
   // As JupyterLab gives them: parts of one message, at any place in it.
   const odd = (bytes: ArrayBuffer) => {
@@ -25,6 +25,7 @@ function answer(changes: object = {}): Answer {
       source: ['', 'b.ipynb'], group: [''], parent: [''], cell: ['']
     },
     starred: [1], pinned: [], archived: [0], tags: [[['team', 'x'], ['new', 'y']], []], evalSets: [['v2']],
+    grades: [[], [['stale name', 'lr came from an older version of the cell [3].']]],
     metrics: ['rmse'], system: ['system/cpu'], params: [{ key: 'lr', dict: ['0.02'] }],
     buffers: [odd(numbers.buffer), odd(codes.buffer), odd(there.buffer)],
     ...changes
@@ -46,6 +47,7 @@ it('adds rows of the kernel to those of the output', () => {
   expect([data.source[4], data.status[5], data.color[5], data.attempt[4], data.attempt[5]]).toEqual(['', 'RUNNING', 7, null, 2]);
   expect(data.tags.codes.slice(3)).toEqual([[], [2, 3], []]);
   expect(data.evalSets.codes[5]).toEqual([1]);
+  expect(data.grades!.codes).toEqual([[], [], [], [], [], [0]]);
   expect(Array.from(data.params[0].codes)).toEqual([0, 1, -1, 0, -1, 1]);
   expect([data.starred, data.archived]).toEqual([[5], [4]]);
 

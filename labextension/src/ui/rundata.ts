@@ -28,7 +28,7 @@ export function timeAt(times: ArrayLike<number | null>, row: number): number | u
 export function isSound(data: RunData): boolean {
   const within = (coded: { dict: unknown[]; codes: number[][] }): boolean =>
     coded.codes.every(row => row.every(code => code >= 0 && code < coded.dict.length));
-  return data.n <= data.id.length && within(data.tags) && within(data.evalSets);
+  return data.n <= data.id.length && within(data.tags) && within(data.evalSets) && (!data.grades || within(data.grades));
 }
 
 /** Some rows in the order given, as the plain lists that a saved output holds: for other views. */
@@ -45,6 +45,7 @@ export function plainRows(data: RunData, rows: ArrayLike<number>): RunData {
     end: all.map(row => timeAt(data.end, row) ?? null),
     tags: { dict: data.tags.dict, codes: pick(data.tags.codes) },
     evalSets: { dict: data.evalSets.dict, codes: pick(data.evalSets.codes) },
+    ...(data.grades ? { grades: { dict: data.grades.dict, codes: pick(data.grades.codes) } } : {}),
     metrics: numbers(data.metrics),
     params: data.params.map(param => ({ key: param.key, dict: param.dict, codes: pick(param.codes) }))
   };
@@ -84,6 +85,7 @@ interface Chunk extends Answer {
   archived: number[];
   tags: Pair[][];
   evalSets: string[][];
+  grades: Pair[][];
   metrics: string[];
   system: string[];
   params: { key: string; dict: string[] }[];
@@ -166,6 +168,8 @@ export class Rows {
     }
     this.addLists(data.tags, chunk.tags, nextCodes(), this.tagCodes, pair => pair.join('\u0000'));
     this.addLists(data.evalSets, chunk.evalSets, nextCodes(), this.setCodes, name => name);
+    const grades = (data.grades ??= { dict: [], codes: Array.from({ length: first }, () => []) });
+    this.addLists(grades, chunk.grades, nextCodes(), this.gradeCodes, pair => pair.join('\u0000'));
     for (const param of chunk.params) {
       this.addParam(param, nextCodes(), first);
     }
@@ -197,6 +201,7 @@ export class Rows {
   private capacity = 0;
   private tagCodes = new Map<string, number>();
   private setCodes = new Map<string, number>();
+  private gradeCodes = new Map<string, number>();
   private readonly paramCodes = new Map<string, Map<string, number>>();
 
   /** Have typed arrays of this length, with what was there before in them. */
@@ -227,13 +232,14 @@ export class Rows {
       this.paramCodes.set(param.key, new Map(param.dict.map((text, code) => [text, code])));
     }
     this.tagCodes = new Map(data.tags.dict.map((pair, code) => [pair.join('\u0000'), code]));
+    this.gradeCodes = new Map(data.grades?.dict.map((pair, code) => [pair.join('\u0000'), code]));
     this.setCodes = new Map(data.evalSets.dict.map((name, code) => [name, code]));
   }
 
   private forget(): void {
     const { data } = this;
     data.n = this.capacity = 0;
-    for (const list of [data.id, data.name, data.color, data.tags.codes, data.evalSets.codes] as unknown[][]) {
+    for (const list of [data.id, data.name, data.color, data.tags.codes, data.evalSets.codes, data.grades?.codes ?? []] as unknown[][]) {
       list.length = 0;
     }
     data.attempt = [];

@@ -7,6 +7,7 @@ import { compareFromRows } from './compared';
 import { button, copyLine, download, drawing, h, icon, iconButton, setText, statusMark, titleBar } from './dom';
 import { emptyFilter, filterRows, forgetNames, isFiltered, toggle, type ChipKind } from './filter';
 import { countText, toCsv } from './format';
+import { isDoubtful } from './grade';
 import { createGrid } from './grid';
 import { pageFromRow } from './page';
 import { QUERY_CSS, queryBox } from './querybox';
@@ -628,6 +629,8 @@ export function runsView(payload: RunsPayload, host: Host = {}): View {
     }
     if (column.kind === 'name') {
       renderName(cell, column, row, position);
+    } else if (column.kind === 'grade' && isDoubtful(column.text(row))) {
+      cell.append(h('span', { class: 'tnb-doubt', 'aria-hidden': 'true' }, '△'), column.text(row));
     } else {
       cell.classList.add('tnb-plain');
       cell.textContent = column.text(row);

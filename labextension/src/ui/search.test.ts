@@ -101,6 +101,18 @@ it('says what a saved output does not hold, and marks it', () => {
   );
 });
 
+it('finds grades, which no other tag of tracknb has in the data', () => {
+  const graded: RunData = { ...data, grades: { dict: [['clean', ''], ['stale name', 'lr']], codes: data.id.map((_, row) => [[0], [1], []][row % 3]) } };
+  const found = (text: string) => [...evaluate(parseFilter(text), graded)].flatMap((mark, row) => (mark && row < 3 ? [row] : []));
+
+  expect(beyond(parseFilter("tags.tracknb.grade = 'clean'"), data)?.key).toBe('tracknb.grade');
+  expect(beyond(parseFilter("tags.tracknb.grade = 'clean'"), graded)).toBeUndefined();
+  expect(beyond(parseFilter('tags.tracknb.hidden_state IS NULL'), graded)?.key).toBe('tracknb.hidden_state');
+  expect(found("tags.`tracknb.grade` = 'clean'")).toEqual([0]);
+  expect(found("tags.tracknb.grade IN ('stale name', 'unseeded')")).toEqual([1]);
+  expect(found('tags.tracknb.grade IS NULL')).toEqual([2]);
+});
+
 it('leaves to the kernel what was cut or left out of the payload', () => {
   const long = `${'x'.repeat(249)}…`;
   const cut: RunData = { ...data, params: [{ key: 'text', dict: [long], codes: data.id.map(() => 0) }] };

@@ -123,6 +123,9 @@ const CSS = `
 .tracknb-view .tnb-progress div { height: 100%; background: var(--tnb-busy); }
 .tracknb-view .tnb-error { color: var(--tnb-bad); overflow-wrap: anywhere; max-height: 60px; overflow-y: auto; }
 .tracknb-view .tnb-alert { white-space: pre-wrap; overflow-wrap: anywhere; max-height: 60px; overflow-y: auto; border-left: 3px solid var(--tnb-bad); padding-left: 8px; }
+.tracknb-view .tnb-doubt { color: var(--tnb-fg2); }
+.tracknb-view .tnb-doubts { border-left: 2px solid var(--tnb-line2); padding: 0 8px; margin: 4px 0; max-height: 120px; overflow-y: auto; overflow-wrap: anywhere; white-space: pre-wrap; }
+.tracknb-view .tnb-doubts:empty { display: none; }
 .tracknb-view .tnb-warning { border-left: 2px solid var(--tnb-bad); padding: 2px 8px; margin: 4px 0; background: var(--tnb-bg2); overflow-wrap: anywhere; }
 .tracknb-view .tnb-warning:empty, .tracknb-view .tnb-alert:empty, .tracknb-view .tnb-error:empty, .tracknb-view .tnb-quiet:empty, .tracknb-view .tnb-chips:empty, .tracknb-view .tnb-tiles:empty, .tracknb-view .tnb-charts:empty { display: none; }
 .tracknb-view pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }

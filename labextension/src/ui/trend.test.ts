@@ -178,8 +178,8 @@ describe('the view', () => {
     const texts = ['status', 'lifecycle', 'user', 'experiment', 'source', 'group', 'parent', 'cell'];
     const ask = vi.fn(async () => ({
       from: 4, n: 1, held: 5, view: '0123456789ab', id: ['e'], name: ['five'], texts: Object.fromEntries(texts.map(name => [name, ['']])),
-      starred: [], pinned: [], archived: [], tags: [[]], evalSets: [[]], metrics: ['rmse'], system: [], params: [],
-      buffers: [bytes(Float64Array.of(500, 600, 0.5)), bytes(new Int32Array(12)), bytes(Uint8Array.of(1, 1, 1))]
+      starred: [], pinned: [], archived: [], tags: [[]], evalSets: [[]], grades: [[]], metrics: ['rmse'], system: [], params: [],
+      buffers: [bytes(Float64Array.of(500, 600, 0.5)), bytes(new Int32Array(13)), bytes(Uint8Array.of(1, 1, 1))]
     }));
     const { element, status } = open(trend({ held: 5, total: 5, matched: 5, note: '1 older run is left out.' }), { ask: ask as never });
     expect([status(), ask.mock.calls.length]).toEqual(['3 of 5 runs', 0]);

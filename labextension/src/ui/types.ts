@@ -39,6 +39,8 @@ export interface RunData {
   archived?: number[];
   tags: { dict: Pair[]; codes: number[][] };
   evalSets: { dict: string[]; codes: number[][] };
+  /** Each run's grade and what speaks against it, line by line; none or one a row. Missing in outputs of an older tracknb. */
+  grades?: { dict: Pair[]; codes: number[][] };
   metrics: NumberColumn[];
   /** Metrics that tracknb samples of the machine. */
   system?: NumberColumn[];
@@ -123,6 +125,8 @@ export interface PanelRunBase {
   changed: [string, string, string][];
   /** Sentences on what somebody would want to be told: a metric that is NaN, one that no longer gets better. */
   alerts?: string[];
+  /** What the run depends on and its notebook does not show. */
+  hidden?: string[];
 }
 
 /** What changed since another run, in words; `diff` are lines that begin with their sign. */
@@ -224,10 +228,11 @@ export interface PageRun {
   code: string;
   /** The cells that the run depends on, in the order in which they ran, with the names for which it does. */
   cells?: { count: number; names: string[]; source: string }[];
-  /** What its notebook, run from top to bottom, would not show. */
-  hiddenState?: string;
   /** Since the attempt before. */
   since?: SinceJson | null;
+  /** How far the run can be trusted to come out again, in a word (grade.ts), and why not further, each with what helps. */
+  grade?: string;
+  doubts?: string[];
   inputs: { name: string; digest: string; context: string; source: string; type: string }[];
   files: FilesJson;
   parent: RelativeJson | null;
