@@ -1,7 +1,7 @@
 """``tracknb VERB``: the verbs in a terminal, and the demo.
 
-The exit code is 0, or 1 for an error of ours (its message on standard error), or 2
-for a command line that cannot be read.
+The exit code is 0, or 1 for an error of ours (its message on standard error) and for a
+replay whose numbers are different, or 2 for a command line that cannot be read.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _printing(command: click.Command) -> click.Command:
     view_of: Callable[..., View] = command.callback  # type: ignore[assignment]
 
     @functools.wraps(view_of)
-    def call(*, as_json: bool, **options: Any) -> None:
+    def call(*, as_json: bool, **options: Any) -> int:
         if options["store"] is None and command.name not in _MAKING_A_STORE:
             _need_store()
         view = view_of(**options)
@@ -43,6 +43,7 @@ def _printing(command: click.Command) -> click.Command:
             raise
         except OSError as error:
             raise TracknbError(f"The output could not be written: {error.strerror}.") from error
+        return view.exit_code
 
     json_option = click.Option(["--json", "as_json"], is_flag=True, help="Print the data as JSON.")
     return type(command)(command.name, params=[*command.params, json_option], callback=call, help=command.help)

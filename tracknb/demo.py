@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tracknb import executing
 from tracknb.errors import AlreadyExists, MissingExtra, NotFound, StoreReadOnly, TracknbError
 
 NOTEBOOK = "01-first-run.ipynb"
@@ -100,27 +101,16 @@ def execute(notebook: Path, *, done: Callable[[], None], timeout_seconds: int = 
         A cell failed. What ran until then is saved.
     """
     import nbformat
-    from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     content = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call,unused-ignore]
     environment = {key: value for key, value in os.environ.items() if not key.startswith(_ELSEWHERE)}
     # What Jupyter Server sets for its kernels: the runs' source is then this notebook.
     environment["JPY_SESSION_NAME"] = str(notebook)
-    client = NotebookClient(
-        content,
-        timeout=timeout_seconds,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(notebook.parent)}},
-        # The kernel's own warnings would run through the progress bar.
-        extra_arguments=["--log-level=ERROR"],
-        # Every panel ends as a static output; a saved widget beside it would be dead weight.
-        store_widget_state=False,
-        record_timing=False,
-        on_cell_complete=lambda **_: done(),
-    )
     try:
-        client.execute(env=environment)
+        executing.execute(
+            content, folder=str(notebook.parent), environment=environment, timeout_seconds=timeout_seconds, done=done
+        )
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as problem:
         raise TracknbError(f"A cell of {notebook} did not finish; open it to see which.\n\n{problem}") from problem
     finally:

@@ -276,7 +276,8 @@ class CellExecution:
     """An execution of a cell: its code as it was then, and what it is to a run.
 
     ``role`` is ``tracked`` for the run's own cell, ``needed`` for one that it depends on (for
-    the ``names``), ``before`` for any other that ran in the same kernel before it.
+    the ``names``), ``before`` for any other that ran in the same kernel before it. ``digests``
+    tells, as a few letters, what the names that it bound or changed held after it.
     """
 
     number: int
@@ -288,6 +289,7 @@ class CellExecution:
     status: str
     role: str
     names: tuple[str, ...] = ()
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

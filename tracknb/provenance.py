@@ -164,14 +164,23 @@ def reset_after_fork() -> None:
 
 def lock_of(client: TrackingClient, run: Run) -> lockfile.Lock | None:
     """Return the environment of a run; None where it keeps none that can be read."""
+    text = lock_text_of(client, run)
+    try:
+        return None if text is None else lockfile.read(text)
+    except ValueError:
+        return None
+
+
+def lock_text_of(client: TrackingClient, run: Run) -> str | None:
+    """Return the lock file of a run; None where it keeps none, or it cannot be fetched."""
     told = run.data.tags.get(LOCK_TAG)
     try:
         if told is not None:
-            return lockfile.read(unpacked(told))
+            return unpacked(told)
         if ENVIRONMENT_TAG not in run.data.tags:
             return None
         data, _ = client.artifacts(run.info.run_id).head(lockfile.NAME, _LOCK_BYTES)
-        return lockfile.read(data.decode())
+        return data.decode()
     except (ValueError, TracknbError, OSError):
         return None
 

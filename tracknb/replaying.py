@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import importlib.util
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from tracknb import config
+from tracknb.capture import lockfile
+from tracknb.capture.environment import VARIABLES
+from tracknb.capture.executions import DELETED, FILE, OTHERS, STATE
 from tracknb.client import TrackingClient
-from tracknb.entities import REPLAY_TAG, SOURCE_NAME_TAG, CellExecution, Run
+from tracknb.entities import HIDDEN_STATE_TAG, PYTHON_TAG, REPLAY_TAG, SOURCE_NAME_TAG, CellExecution, Run, RunStatus
 from tracknb.errors import InvalidValue, MissingExtra, TracknbError
-from tracknb.view.replay import Difference, ReplayVerdict
+from tracknb.executing import execute
+from tracknb.installing import Environment, environment
+from tracknb.provenance import lock_of, lock_text_of
+from tracknb.view.replay import Departure, Difference, ReplayVerdict, compared_metrics
 
 # Beyond this share of a value two numbers count as different: other machines round sums otherwise.
 TOLERANCE: Final = 1e-6
+_STATES: Final = {
+    f"{STATE}random": "the state of random's random numbers",
+    f"{STATE}numpy": "the state of numpy's random numbers",
+    f"{STATE}torch": "the state of torch's random numbers",
+    f"{STATE}environ": "os.environ",
+    f"{STATE}path": "sys.path",
+    f"{STATE}cwd": "the working directory",
+}
 _NEEDED: Final = ("nbclient", "nbformat", "ipykernel")
 
 
+def say_on_stderr(text: str) -> None:
+    """Tell how far a replay is, beside its answer."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def replay(
-    client: TrackingClient, run: Run, *, timeout_seconds: int | None = None, done: Callable[[], None] | None = None
+    client: TrackingClient,
+    run: Run,
+    *,
+    locked: bool = False,
+    timeout_seconds: int | None = None,
+    say: Callable[[str], None] = say_on_stderr,
 ) -> ReplayVerdict:
     """Run the cells that a run depends on, and its own, in a new kernel; return how the numbers compare.
 
@@ -28,19 +55,22 @@ def replay(
     ----------
     run
         The run; what is made again is a child of it, tagged with its id.
+    locked
+        Whether it runs in a new environment of the packages that the run recorded.
     timeout_seconds
         The longest that one cell may take; any time if left out.
-    done
-        Called after each cell.
+    say
+        Is told how far the environment is.
 
     Raises
     ------
     InvalidValue
-        Its cells were not recorded, as of a run that a script made.
+        Its cells were not recorded, as of a run that a script made; or its packages.
     MissingExtra
         nbclient or ipykernel is not installed.
     TracknbError
-        A cell failed that did not fail then, or none made a run in this store.
+        A cell failed that did not fail then, or none made a run in this store; or the
+        environment cannot be made.
     """
     cells = client.get_cells(run.info.run_id)
     if not cells:
@@ -52,7 +82,8 @@ def replay(
     if missing:
         raise MissingExtra(f'A replay needs {", ".join(missing)}. Install: pip install "tracknb[lab]"')
     known = {item.info.run_id for item in _replays(client, run)}
-    _execute(client, run, cells, timeout_seconds, done)
+    with _environment_of(client, run, locked=locked, say=say) as made_for_it:
+        _execute(client, run, cells, timeout_seconds, made_for_it)
     made = [item for item in _replays(client, run) if item.info.run_id not in known]
     if not made:
         raise TracknbError(
@@ -60,21 +91,138 @@ def replay(
             "Perhaps one of them names another store."
         )
     again = _likest(run, made)
-    return ReplayVerdict(run, again, differences(run, again), cells=len(cells))
+    found = differences(run, again)
+    departs = None
+    notes = [] if made_for_it is None else list(made_for_it.notes)
+    if found:
+        then, now = (item.data.tags.get(PYTHON_TAG, "") for item in (run, again))
+        if then.split(".")[:2] == now.split(".")[:2]:
+            departs = departure(cells, client.get_cells(again.info.run_id, with_before=True))
+        else:
+            # Each compiles functions in another way.
+            notes.append(f"Python {now} (then {then}): which cell departs cannot be told.")
+        if HIDDEN_STATE_TAG in run.data.tags:
+            notes.append(f"Hidden state of the run: {run.data.tags[HIDDEN_STATE_TAG]}.")
+    if found or locked:
+        notes += _other_packages(lock_of(client, run), lock_of(client, again), locked=locked)
+    where = "" if made_for_it is None else made_for_it.description
+    return ReplayVerdict(run, again, found, cells=len(cells), departure=departs, environment=where, notes=notes)
+
+
+@contextlib.contextmanager
+def _environment_of(
+    client: TrackingClient, run: Run, *, locked: bool, say: Callable[[str], None]
+) -> Iterator[Environment | None]:
+    """Make the environment that a run recorded; None stands for the one that is here."""
+    if not locked:
+        yield None
+        return
+    text = lock_text_of(client, run)
+    if text is None:
+        raise InvalidValue(f"{run.info.run_name} keeps no record of its packages. Replay it without --locked.")
+    try:
+        wanted = lockfile.requirements(text)
+    except ValueError as problem:
+        raise InvalidValue(f"The recorded packages of {run.info.run_name} cannot be read: {problem}.") from problem
+    with environment(wanted, say=say) as made_for_it:
+        # They change what a computation gives, as the packages do.
+        told = lockfile.read(text).variables
+        kept = {name: told[name] for name in VARIABLES if name in told}
+        yield dataclasses.replace(made_for_it, variables={**made_for_it.variables, **kept})
+
+
+def _other_packages(then: lockfile.Lock | None, now: lockfile.Lock | None, *, locked: bool) -> list[str]:
+    """Return a sentence on packages whose version is another one now; tracknb itself is always the one that is here."""
+    if then is None or now is None:
+        return []
+    shared = sorted((then.versions.keys() & now.versions.keys()) - {"tracknb"})
+    other = [
+        f"{name} {now.versions[name]} (then {then.versions[name]})"
+        for name in shared
+        if now.versions[name] != then.versions[name]
+    ]
+    if not other:
+        return []
+    more = f" and {len(other) - 5} more" if len(other) > 5 else ""
+    hint = "" if locked else " --locked installs those of then."
+    return [f"Packages that differ: {', '.join(other[:5])}{more}.{hint}"]
 
 
 def differences(run: Run, again: Run) -> list[Difference]:
-    """Return what differs between a run and its replay: metrics by their last value, and params."""
+    """Return what differs between a run and its replay: how they ended, the metrics' last values, and params.
+
+    How busy the machine was, the metrics ``system/...``, is no result.
+    """
     found = []
-    for key, was in sorted(run.data.metrics.items()):
-        now = again.data.metrics.get(key)
-        if now is None or not (was == now or (math.isnan(was) and math.isnan(now))):
-            is_close = now is not None and math.isclose(was, now, rel_tol=TOLERANCE)
-            found.append(Difference("metric", key, repr(was), None if now is None else repr(now), is_close=is_close))
-    for key, text in sorted(run.data.params.items()):
-        if again.data.params.get(key) != text:
-            found.append(Difference("param", key, text, again.data.params.get(key)))
+    if RunStatus.RUNNING != run.info.status != again.info.status:
+        found.append(Difference("status", "", run.info.status, again.info.status))
+    metrics, metrics_now = compared_metrics(run), compared_metrics(again)
+    for key in sorted(metrics.keys() | metrics_now.keys()):
+        was, now = metrics.get(key), metrics_now.get(key)
+        if was is None or now is None:
+            found.append(Difference("metric", key, _written(was), _written(now)))
+        elif not (was == now or (math.isnan(was) and math.isnan(now))):
+            is_close = math.isclose(was, now, rel_tol=TOLERANCE)
+            found.append(Difference("metric", key, repr(was), repr(now), is_close=is_close))
+    params, params_now = run.data.params, again.data.params
+    for key in sorted(params.keys() | params_now.keys()):
+        if params.get(key) != params_now.get(key):
+            found.append(Difference("param", key, params.get(key), params_now.get(key)))
     return found
+
+
+def _written(value: float | None) -> str | None:
+    return None if value is None else repr(value)
+
+
+def departure(cells: Sequence[CellExecution], again: Sequence[CellExecution]) -> Departure | None:
+    """Return the first of a run's cells whose result is known to be another one in the replay.
+
+    Only names count for which a cell is needed, so a clock that nobody reads makes no difference.
+
+    Parameters
+    ----------
+    cells
+        Those that the run depends on, and its own.
+    again
+        All that ran in the kernel of the replay: one that loads tracknb, and the same cells.
+
+    Examples
+    --------
+    >>> def cell(number, source, role, names, digests):
+    ...     return CellExecution(number, source, "", number, 0, 0, "FINISHED", role, names, digests)
+    >>> then = [cell(3, "rows = read()", "needed", ("rows",), {"rows": "1f"}), cell(4, "fit(rows)", "tracked", (), {})]
+    >>> load = cell(1, "%load_ext tracknb", "before", (), {})
+    >>> now = [load, cell(2, "rows = read()", "before", (), {"rows": "2e"}), cell(3, "fit(rows)", "tracked", (), {})]
+    >>> departure(then, now).sentence
+    'The first cell whose result is known to depart is [3]: `rows` is another value.'
+    """
+    held: dict[str, str] = {}
+    unknown: list[str] = []
+    for cell, repeated in zip(cells, again[1:], strict=False):
+        if repeated.source != cell.source:
+            # A cell that loads the extension anew begins to count anew.
+            return None
+        if cell.role == "tracked":
+            return Departure(cell.execution_count, cell.source, unknown=tuple(dict.fromkeys(unknown)))
+        held |= repeated.digests
+        departed = [] if cell.status == repeated.status else [f"its end ({repeated.status.lower()})"]
+        for name in cell.names:
+            then, now = cell.digests.get(name, ""), held.get(name, "" if OTHERS in held else DELETED)
+            if not then or not now:
+                unknown.append(_called(name))
+            elif then != now:
+                departed.append(_called(name))
+        if departed:
+            return Departure(cell.execution_count, cell.source, tuple(departed), tuple(dict.fromkeys(unknown)))
+    return None
+
+
+def _called(name: str) -> str:
+    """Return a name as a person would call it: files and states go by more than their own."""
+    if name.startswith(FILE):
+        return os.path.basename(name)
+    return _STATES.get(name, name)
 
 
 def _replays(client: TrackingClient, run: Run) -> list[Run]:
@@ -102,10 +250,9 @@ def _execute(
     run: Run,
     cells: Sequence[CellExecution],
     timeout_seconds: int | None,
-    done: Callable[[], None] | None,
+    made_for_it: Environment | None,
 ) -> None:
     import nbformat
-    from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     notebook = nbformat.v4.new_notebook(  # type: ignore[no-untyped-call,unused-ignore]
@@ -115,35 +262,42 @@ def _execute(
     source = run.data.tags.get(SOURCE_NAME_TAG, "")
     folder = os.path.dirname(source) if os.path.isabs(source) else ""
     folder = folder if os.path.isdir(folder) else os.getcwd()
-    executor = NotebookClient(
-        notebook,
-        timeout=timeout_seconds,
-        kernel_name="python3",
-        resources={"metadata": {"path": folder}},
-        extra_arguments=["--log-level=ERROR"],
-        store_widget_state=False,
-        record_timing=False,
-        on_cell_complete=lambda **_: done() if done is not None else None,
-    )
+    finished: list[None] = []
     try:
-        executor.execute(env=_environment(client, run, source))
+        execute(
+            notebook,
+            folder=folder,
+            environment=_variables(client, run, source, os.environ if made_for_it is None else made_for_it.variables),
+            timeout_seconds=timeout_seconds,
+            python=None if made_for_it is None else made_for_it.python,
+            done=lambda: finished.append(None),
+        )
     except CellExecutionError as problem:
         raise TracknbError(
             f"{_first_failed(notebook, cells)} failed, and did not when {run.info.run_name} was made: "
             f"{problem.ename}: {problem.evalue}. Its code: %track code {run.info.run_id[:8]}"
+            + "".join(f"\n{note}" for note in (made_for_it.notes if made_for_it is not None else ()))
         ) from problem
-    except (CellTimeoutError, DeadKernelError) as problem:
-        raise TracknbError(f"The replay of {run.info.run_name} did not come to its end: {problem}") from problem
+    except CellTimeoutError as problem:
+        raise TracknbError(
+            f"The {_named(cells, len(finished))} took longer than {timeout_seconds} s, so the replay of "
+            f"{run.info.run_name} was stopped. More time: --timeout SECONDS"
+        ) from problem
+    except DeadKernelError as problem:
+        raise TracknbError(
+            f"The kernel died at the {_named(cells, len(finished))} when {run.info.run_name} was replayed. "
+            "Perhaps there was not enough memory."
+        ) from problem
 
 
-def _environment(client: TrackingClient, run: Run, source: str) -> Mapping[str, str]:
+def _variables(client: TrackingClient, run: Run, source: str, others: Mapping[str, str]) -> Mapping[str, str]:
     own = {
         "TRACKNB_TRACKING_URI": client.address,
         config.REPLAY_VARIABLE: run.info.run_id,
         # What Jupyter Server sets for its kernels: the new run's source is the same notebook.
         "JPY_SESSION_NAME": source,
     }
-    return {**os.environ, **own}
+    return {**others, **own}
 
 
 def _load_cell() -> Any:
@@ -162,8 +316,14 @@ def _as_cell(cell: CellExecution) -> Any:
 
 
 def _first_failed(notebook: Any, cells: Sequence[CellExecution]) -> str:
-    for item, cell in zip(notebook.cells[1:], cells, strict=True):
+    for place, (item, cell) in enumerate(zip(notebook.cells[1:], cells, strict=True), 1):
         failed = any(output.output_type == "error" for output in item.get("outputs", []))
         if failed and cell.status == "FINISHED":
-            return f"The cell [{cell.execution_count}]" if cell.execution_count else "A cell"
+            return f"The {_named(cells, place)}"
     return "A cell"
+
+
+def _named(cells: Sequence[CellExecution], place: int) -> str:
+    """Return what the cell at a place of the replay is called; the first one loads tracknb."""
+    count = cells[place - 1].execution_count if 0 < place <= len(cells) else 0
+    return f"cell [{count}]" if count else "cell without a number" if place else "cell that loads tracknb"

@@ -328,13 +328,14 @@ def _code(client: TrackingClient, run: str, path: str | None) -> RunCode | Saved
 
 @verb("replay")
 @click.argument("run", metavar="RUN")
+@click.option("--locked", is_flag=True, help="In a new environment of the packages that the run recorded.")
 @click.option("--timeout", type=click.IntRange(min=1), metavar="SECONDS", help="The longest that one cell may take.")
-def _replay(client: TrackingClient, run: str, timeout: int | None) -> ReplayVerdict:
+def _replay(client: TrackingClient, run: str, locked: bool, timeout: int | None) -> ReplayVerdict:
     """Run the cells behind a run in a new kernel, and compare the numbers.
 
     RUN is a run's id, the beginning of one, its name, or `last`. The new run is a child of it.
     """
-    return replayed(client, named_run(client, run), timeout_seconds=timeout)
+    return replayed(client, named_run(client, run), locked=locked, timeout_seconds=timeout)
 
 
 @VERBS.command("import")
@@ -387,6 +388,9 @@ def run_verb(argv: Sequence[str], prog: str = "%track") -> View | None:
         result = VERBS.main(args=words, prog_name=prog, standalone_mode=False)
     except click.UsageError as problem:
         raise InvalidValue(usage_message(problem)) from None
+    except click.Abort:
+        # Click's name for it would pass for a failure of ours.
+        raise KeyboardInterrupt from None
     return result if isinstance(result, View) else None
 
 
@@ -434,7 +438,7 @@ def code(run: str | Run = "last") -> RunCode:
     return remember(code_of(client, run if isinstance(run, Run) else named_run(client, run)), client)
 
 
-def replay(run: str | Run = "last", *, timeout_seconds: int | None = None) -> ReplayVerdict:
+def replay(run: str | Run = "last", *, locked: bool = False, timeout_seconds: int | None = None) -> ReplayVerdict:
     """Run the cells behind a run in a new kernel, and return how the numbers compare.
 
     The cells are those that ``tracknb.code()`` shows. The new run is a child of the old one,
@@ -444,6 +448,9 @@ def replay(run: str | Run = "last", *, timeout_seconds: int | None = None) -> Re
     ----------
     run
         A run, its id or the beginning of it, its name, or ``"last"``.
+    locked
+        Whether it runs in a new virtual environment with the packages that the run recorded,
+        made by uv or pip and removed afterwards. tracknb itself is the one that runs.
     timeout_seconds
         The longest that one cell may take; any time if left out.
 
@@ -452,11 +459,11 @@ def replay(run: str | Run = "last", *, timeout_seconds: int | None = None) -> Re
     NotFound
         There is no such run.
     InvalidValue
-        Its cells were not recorded, as of a run that a script made.
+        Its cells were not recorded, as of a run that a script made; or its packages.
     MissingExtra
         It needs ``pip install "tracknb[lab]"``.
     TracknbError
-        A cell failed that did not fail then.
+        A cell failed that did not fail then, or the environment cannot be made.
 
     Examples
     --------
@@ -471,7 +478,7 @@ def replay(run: str | Run = "last", *, timeout_seconds: int | None = None) -> Re
     """
     client = active.client()
     found = run if isinstance(run, Run) else named_run(client, run)
-    return remember(replayed(client, found, timeout_seconds=timeout_seconds), client)
+    return remember(replayed(client, found, locked=locked, timeout_seconds=timeout_seconds), client)
 
 
 def dashboard(view: str | None = None, *, experiment: str | None = None) -> Dashboard:

@@ -86,3 +86,41 @@ def test_a_folder_at_home_does_not_tell_whose_home_it_is(monkeypatch):
 def test_what_is_no_lock_file_is_refused(text):
     with pytest.raises(ValueError):
         lockfile.read(text)
+
+
+def test_installers_are_told_where_each_package_is_to_be_had(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    local = Distribution("taxi-local", "0.2", Source("directory", f"file://{tmp_path}/taxi local"))
+    unpinned = Distribution("taxi-odd", "")
+    text = lockfile.written(
+        [*DISTRIBUTIONS, local, unpinned, Distribution("tracknb", "0.1")], facts={"python": "3.12.4"}, variables={}
+    )
+
+    assert lockfile.requirements(text) == lockfile.Requirements(
+        python="3.12.4",
+        pinned=("numpy==2.3.1",),
+        others=(
+            "taxi-archive @ https://example.org/a.zip#sha256=00ff",
+            "-e file:///srv/taxi%20edit",
+            f"taxi-git @ git+https://example.org/t.git@{'a' * 40}",
+            "taxi-url @ https://example.org/t.whl",
+            f"taxi-local @ {(tmp_path / 'taxi local').as_uri()}",
+        ),
+        local=("taxi-edit (/srv/taxi edit)", f"taxi-local ({tmp_path}/taxi local)"),
+        unpinned=("taxi-odd",),
+    )
+
+
+@pytest.mark.parametrize(
+    "package",
+    [
+        'name = "--index-url"\nversion = "1"',
+        'name = "numpy"\nversion = "1 --index-url=http://example.org"',
+        'name = "numpy"\nversion = "1\\n-r other.txt"',
+        'name = "numpy"\narchive = {url = "https://example.org/a.zip\\n--pre"}',
+        'name = "numpy"\nvcs = {type = "git", url = "https://example.org/a --x", commit-id = "0"}',
+    ],
+)
+def test_nothing_in_a_lock_file_becomes_an_option_of_an_installer(package):
+    with pytest.raises(ValueError, match=r"is no package|is no place"):
+        lockfile.requirements(f'requires-python = "==3.11.*"\n[[packages]]\n{package}\n')

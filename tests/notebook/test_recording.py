@@ -297,3 +297,18 @@ def test_a_file_with_a_space_in_its_name_is_one_name(shell, tmp_path, monkeypatc
     )
     (written, _) = tracknb.code().cells
     assert f"file:{tmp_path / 'my data.txt'}" in written.names
+
+
+@pytest.mark.parametrize(("use", "told"), [("numpy.ones(2).sum()", False), ("numpy.random.rand()", True)])
+def test_importing_numpy_draws_no_random_numbers(store, tmp_path, use, told):
+    """A kernel of its own: here numpy is loaded already."""
+    cells = ["%load_ext tracknb", f"import numpy\nrate = {use}", TRACKED]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    path = tmp_path / "draws.ipynb"
+    nbformat.write(notebook, path)
+    command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--inplace", str(path)]
+    environment = {**os.environ, "TRACKNB_TRACKING_URI": f"sqlite:///{store}"}
+    subprocess.run(command, check=True, capture_output=True, env=environment)
+    (run,) = tracknb.search_runs(search_all_experiments=True, output_format="list")
+    assert ("tracknb.hidden_state" in run.data.tags) is told

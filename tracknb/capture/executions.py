@@ -11,6 +11,9 @@ from tracknb.capture.opened import Stamp
 # What stands for state that no name holds; names of Python have no such letters.
 FILE: Final = "file:"
 STATE: Final = "state:"
+# What stands for a name that is gone, and for names that are left out.
+DELETED: Final = "-"
+OTHERS: Final = "*"
 
 
 @dataclass(slots=True)
@@ -33,6 +36,9 @@ class Execution:
         How the files that it read stood then, by path.
     contents
         What the files held that it read and did not write: digests by absolute path.
+    digests
+        What names of ``writes`` held after it, as a few letters: `DELETED` where they are gone, empty where
+        nobody knows. A key `OTHERS` says that some are left out.
     """
 
     number: int
@@ -48,6 +54,7 @@ class Execution:
     assumed: set[str] = field(default_factory=set)
     files: dict[str, Stamp] = field(default_factory=dict)
     contents: dict[str, str] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,23 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from tracknb.capture.packages import Distribution, Source
 
 NAME: Final = "environment/pylock.toml"
+# What goes on a line for an installer must not become an option or a second line.
+_NAME: Final = re.compile(r"[A-Za-z0-9][\w.\-]*")
+_VERSION: Final = re.compile(r"[A-Za-z0-9][\w.!+\-]*")
+_PYTHON: Final = re.compile(r"(\d+(\.\d+)*\w*)?")
+_PLACE: Final = re.compile(r"(-e )?(git\+|hg\+|svn\+|bzr\+)?(https?|ssh|file|git)://[^\s;]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,31 @@ class Lock:
 
     versions: Mapping[str, str]
     variables: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What installers are told of a lock file.
+
+    Parameters
+    ----------
+    python
+        The version of Python, such as ``3.12.4``; empty if the file tells none.
+    pinned
+        ``name==version``, of an index.
+    others
+        From somewhere else: an address, a commit, a folder of this machine (``-e file:///...``).
+    local
+        Those of ``others`` that lie on this machine, as ``name (path)``: their code may have changed.
+    unpinned
+        Names without a version.
+    """
+
+    python: str
+    pinned: tuple[str, ...]
+    others: tuple[str, ...]
+    local: tuple[str, ...]
+    unpinned: tuple[str, ...]
 
 
 def written(distributions: Iterable[Distribution], *, facts: Mapping[str, str], variables: Mapping[str, str]) -> str:
@@ -75,6 +107,79 @@ def read(text: str) -> Lock:
         return Lock(versions, {str(key): str(value) for key, value in variables.items()})
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a lock file: {error}") from error
+
+
+def requirements(text: str) -> Requirements:
+    """Return what installers are told of a lock file, without tracknb itself.
+
+    Raises
+    ------
+    ValueError
+        It is no lock file, or names something that no installer may be told.
+
+    Examples
+    --------
+    >>> requirements('packages = [{name = "numpy", version = "2.3.1"}]').pinned
+    ('numpy==2.3.1',)
+    """
+    try:
+        told = tomllib.loads(text)
+        packages = [item for item in told["packages"] if _told_name(item) != "tracknb"]
+        python = str(told.get("tool", {}).get("tracknb", {}).get("python") or "")
+        python = python or str(told.get("requires-python", "")).lstrip("=~>").removesuffix(".*")
+        others = {_told_name(item): place for item in packages if (place := _place_of(item))}
+        versions = {_told_name(item): str(item.get("version") or "") for item in packages}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a lock file: {error}") from error
+    if not _PYTHON.fullmatch(python):
+        raise ValueError(f"'{python}' is no version of Python")
+    for name, version in versions.items():
+        if not _NAME.fullmatch(name) or (version and not _VERSION.fullmatch(version)):
+            raise ValueError(f"'{name}' in version '{version}' is no package")
+        if name in others and not _PLACE.fullmatch(others[name]):
+            raise ValueError(f"'{others[name]}' is no place to install {name} from")
+    from_index = {name: version for name, version in versions.items() if name not in others}
+    return Requirements(
+        python,
+        tuple(f"{name}=={version}" for name, version in from_index.items() if version),
+        tuple(line if line.startswith("-e ") else f"{name} @ {line}" for name, line in others.items()),
+        tuple(f"{name} ({_path_in(line)})" for name, line in others.items() if "file://" in line),
+        tuple(name for name, version in from_index.items() if not version),
+    )
+
+
+def _told_name(package: Mapping[str, Any]) -> str:
+    return str(package["name"])
+
+
+def _place_of(package: Mapping[str, Any]) -> str:
+    """Return where a package is to be had if not from an index, as requirements write it."""
+    own = package.get("tool", {}).get("tracknb", {})
+    if "vcs" in package:
+        vcs = package["vcs"]
+        below = f"#subdirectory={vcs['subdirectory']}" if vcs.get("subdirectory") else ""
+        return f"{vcs['type']}+{_with_home(vcs['url'])}@{vcs['commit-id']}{below}"
+    if "directory" in package:
+        directory = package["directory"]
+        place = Path(directory["path"]).expanduser().absolute().as_uri()
+        below = f"#subdirectory={directory['subdirectory']}" if directory.get("subdirectory") else ""
+        return f"{'-e ' if directory.get('editable') else ''}{place}{below}"
+    if "archive" in package:
+        archive = package["archive"]
+        wanted = [f"{kind}={value}" for kind, value in archive.get("hashes", {}).items()][:1]
+        wanted += [f"subdirectory={archive['subdirectory']}"] if archive.get("subdirectory") else []
+        return _with_home(archive["url"]) + (f"#{'&'.join(wanted)}" if wanted else "")
+    return _with_home(str(own.get("url") or ""))
+
+
+def _with_home(url: str) -> str:
+    """Return an address as installers take it; a path stands in it as `_home_free` left it."""
+    place = url.removeprefix("file://")
+    return url if place == url else Path(place).expanduser().absolute().as_uri()
+
+
+def _path_in(line: str) -> str:
+    return unquote(urlsplit(line.removeprefix("-e ")).path)
 
 
 def _version(package: Mapping[str, Any]) -> str:

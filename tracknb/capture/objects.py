@@ -18,6 +18,8 @@ from enum import Enum
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
+from tracknb.capture.secrets import is_secret_name
+
 # Nobody can change these, so they need no look.
 ATOMS: Final = (
     *(int, float, complex, bool, str, bytes, type(None), type(Ellipsis)),
@@ -38,10 +40,14 @@ _WALKED: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look at an object: a digest of all that it holds, and the ids of its mutable parts."""
+    """One look at an object: a digest of all that it holds, and the ids of its mutable parts.
+
+    ``is_portable`` says whether another process, where an object holds the same, comes to the same digest.
+    """
 
     digest: bytes
     parts: frozenset[int]
+    is_portable: bool = True
 
 
 class Budget:
@@ -83,19 +89,20 @@ def look(value: object, budget: Budget) -> Look | None:
     if budget.is_spent:
         return None
     seen: list[Any] = []
-    digest = _digest_of(value, budget, seen)
-    return None if digest is None else Look(digest, frozenset(_lasting(seen)))
+    walked = _walked(value, budget, seen)
+    return None if walked is None else Look(walked[0], frozenset(_lasting(seen)), walked[1])
 
 
-def _digest_of(value: object, budget: Budget, seen: list[Any]) -> bytes | None:
-    """Return a digest of all that an object holds, and put its mutable parts into ``seen``."""
+def _walked(value: object, budget: Budget, seen: list[Any]) -> tuple[bytes, bool] | None:
+    """Return a digest of all that an object holds and whether it is portable; put its mutable parts into ``seen``."""
     digest = hashlib.blake2b(digest_size=16)
+    walk = _Walk(digest, budget, seen)
     try:
-        _Walk(digest, budget, seen).dump(value)
+        walk.dump(value)
     except Exception:
         # The time is over, or objects raised what they like when they were walked.
         return None
-    return digest.digest()
+    return digest.digest(), walk.is_portable
 
 
 def _lasting(seen: list[Any]) -> Iterator[int]:
@@ -130,6 +137,8 @@ class _Walk(pickle.Pickler):
         self._digest = digest
         self._budget = budget
         self._calls = 0
+        self._dicts = 0
+        self.is_portable = True
 
     def persistent_id(self, value: Any) -> Any:
         self._calls += 1
@@ -139,12 +148,29 @@ class _Walk(pickle.Pickler):
         if kind in _FAST:
             return None
         if isinstance(value, ModuleType) or (_is_code(value) and not _is_own(value)):
-            return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', value)}"
+            return name_of_code(value)
         if _is_index(value):
             # Nobody changes it, and many frames share one.
-            return _digest_of((value.name, value._values), self._budget, [])
+            walked = _walked((value.name, value._values), self._budget, [])
+            self.is_portable &= walked is not None and walked[1]
+            return walked
+        if kind is set or kind is frozenset:
+            return self._in_order(value)
+        if kind is dict and self._dicts < _DICTS_READ:
+            self._dicts += 1
+            # A digest of a password lets others try words until one fits.
+            self.is_portable &= len(value) > _KEYS_READ or not any(map(_is_secret, value))
         if not isinstance(value, _SHARED) and not _is_type_of_numpy(value):
             self._seen.append(_root(value))
+        return None
+
+    def _in_order(self, value: set[Any] | frozenset[Any]) -> Any:
+        """Return what stands for a set; how it goes through texts is another way in each process."""
+        if type(value) is set:
+            self._seen.append(value)
+        if len(value) <= _SORTED and all(map(_is_simple, value)):
+            return type(value).__name__, sorted(value, key=repr)
+        self.is_portable = self.is_portable and not value
         return None
 
     def reducer_override(self, value: Any) -> Any:
@@ -159,6 +185,7 @@ class _Walk(pickle.Pickler):
             return tuple, ((str(value.dtype), value.name, value.index, value._values),)
         if module == "torch" and hasattr(value, "_version") and hasattr(value, "data_ptr"):
             # It counts its own changes, and its values may lie on another device.
+            self.is_portable = False
             return tuple, ((id(value), value._version, tuple(value.shape)),)
         if module in _WALKED or _is_plain(kind):
             return NotImplemented
@@ -176,6 +203,32 @@ class _Walk(pickle.Pickler):
 
 _CHUNK: Final = 1 << 22
 _FAST: Final = frozenset({int, float, complex, bool, str, bytes, type(None), tuple})
+# Sorting cannot be stopped, so a set of more is taken as it comes.
+_SORTED: Final = 5_000
+# How many dictionaries of a walk are looked through for keys that name a password, and how large ones.
+_DICTS_READ: Final = 200
+_KEYS_READ: Final = 50
+
+
+def _is_simple(value: Any) -> bool:
+    """Say whether ``repr`` tells all of a value, and the same in each process."""
+    kind = type(value)
+    return kind in _FAST and (
+        kind is not tuple or all(type(item) in _FAST and type(item) is not tuple for item in value)
+    )
+
+
+def _is_secret(key: Any) -> bool:
+    return type(key) is str and is_secret_name(key)
+
+
+def name_of_code(value: Any) -> str:
+    """Return how a module, or a class or function of one, is called."""
+    if isinstance(value, ModuleType):
+        return value.__name__
+    # NumPy 2 calls its own inner package otherwise.
+    module = str(getattr(value, "__module__", "")).replace("numpy._core", "numpy.core")
+    return f"{module}.{value.__qualname__}"
 
 
 def _root(value: Any) -> Any:
@@ -229,7 +282,14 @@ def _of_function(function: FunctionType) -> tuple[Any, ...]:
             closed.append(cell.cell_contents)
         except ValueError:
             closed.append(None)
-    return (function.__qualname__, function.__code__.co_code, function.__defaults__, function.__dict__, closed)
+    kept = (function.__defaults__, function.__kwdefaults__, function.__dict__, closed)
+    return (function.__qualname__, of_code(function.__code__), *kept)
+
+
+def of_code(code: CodeType) -> tuple[Any, ...]:
+    """Return what code does, without where it stands."""
+    consts = tuple(of_code(item) if isinstance(item, CodeType) else item for item in code.co_consts)
+    return (code.co_code, code.co_names, code.co_varnames, code.co_freevars, consts)
 
 
 def hash_of_state(read: Callable[[], Any]) -> bytes | None:

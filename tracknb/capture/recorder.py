@@ -17,7 +17,8 @@ from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
 from tracknb.capture.cellnames import CellNames, globals_of, names_of
-from tracknb.capture.executions import FILE, STATE, Execution
+from tracknb.capture.executions import DELETED, FILE, OTHERS, STATE, Execution
+from tracknb.capture.fingerprints import fingerprint, of_state
 from tracknb.capture.objects import Budget, Look, hash_of_state, is_atom, look
 from tracknb.capture.opened import Opened, Stamp, differs, is_of_user, note, stamp, watch, with_digest
 from tracknb.capture.readfiles import Digests, named_files
@@ -34,6 +35,8 @@ _NOTHING: Final = object()
 _TEXTS_KEPT: Final = 500
 # How long it is looked whether files have changed.
 _FILE_SECONDS: Final = 0.1
+# Of a cell that binds more names, as `from x import *` does, these many get a digest.
+_DIGESTS: Final = 100
 _SEEDS: Final = ("seed", "manual_seed", "set_state", "setstate", "set_rng_state", "seed_everything", "set_seed")
 _ENVIRONMENT: Final = ("environ", "getenv", "putenv", "subprocess")
 
@@ -92,6 +95,7 @@ class Recorder:
         execution = Execution(len(self.executions) + 1, source, "", execution_count, 0, None, "FINISHED")
         execution.reads, execution.kills = set(names.reads), set(names.binds)
         execution.writes = names.binds | names.may_bind | held
+        execution.digests = {OTHERS: ""}
         self.executions.append(execution)
 
     def begin(self, source: str, code: str, *, cell_id: str, execution_count: int, start_time: int) -> Execution:
@@ -148,9 +152,10 @@ class Recorder:
             execution.assumed -= kills | bound | (changed - assumed)
         execution.reads = before.reads & (before.ids.keys() | names.reads)
         execution.writes, execution.kills = writes, kills
+        self._look_again(writes, now, budget)
+        self._note_digests(execution, now, budget)
         self._note_states(execution, before)
         self._note_files(execution, before.files)
-        self._look_again(writes, now, budget)
 
     def _changed(
         self, before: _Before, now: Mapping[str, int], kills: set[str], budget: Budget
@@ -207,13 +212,25 @@ class Recorder:
             if not is_atom(self._namespace[name]):
                 self._look(name, budget)
 
+    def _note_digests(self, execution: Execution, now: Mapping[str, int], budget: Budget) -> None:
+        """Note what the names that the cell bound or changed hold now."""
+        written = sorted(filter(str.isidentifier, execution.writes))
+        for name in written[:_DIGESTS]:
+            value = self._namespace.get(name)
+            known = fingerprint(name, value, self._looks.get(name), budget) if name in now else DELETED
+            execution.digests[name] = known
+        if len(written) > _DIGESTS:
+            execution.digests[OTHERS] = ""
+
     def _note_states(self, execution: Execution, before: _Before) -> None:
         states, attributes = _states(), before.names.attributes
         seeds = not attributes.isdisjoint(_SEEDS)
         for name, value in states.items():
-            if value == before.states.get(name):
+            if value == before.states.get(name) or (name not in before.states and _is_untouched(name)):
                 continue
             execution.writes.add(name)
+            if name in _RANDOM:
+                execution.digests[name] = of_state(value)
             if name in _RANDOM and not seeds:
                 # Numbers were drawn: the next one depends on those before it.
                 execution.reads.add(name)
@@ -375,9 +392,20 @@ def _working_directory() -> str:
 
 _RANDOM: Final[dict[str, Callable[[ModuleType], Any]]] = {
     f"{STATE}random": lambda module: module.getstate(),
-    f"{STATE}numpy": lambda module: module.random.get_state(legacy=True),
+    f"{STATE}numpy": lambda module: [
+        item.tobytes() if hasattr(item, "tobytes") else item for item in module.random.get_state(legacy=True)
+    ],
     f"{STATE}torch": lambda module: module.random.get_rng_state().numpy().tobytes(),
 }
+
+
+def _is_untouched(name: str) -> bool:
+    """Say whether a generator that came with an import has given no number yet, as far as that can be seen."""
+    if name != f"{STATE}numpy":
+        return False
+    _, words, place, *_ = sys.modules["numpy"].random.get_state(legacy=True)
+    # So NumPy begins with what the system gives it; the first number turns all words over.
+    return int(words[0]) == 0x80000000 and place >= 623
 
 
 def _imports(names: CellNames) -> bool:

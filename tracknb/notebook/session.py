@@ -430,6 +430,7 @@ def _as_stored(execution: Execution, role: str, needed: Mapping[int, tuple[str, 
         status=execution.status,
         role=role,
         names=needed.get(execution.number, ()),
+        digests=execution.digests,
     )
 
 

@@ -15,7 +15,7 @@ from tracknb.store.points import parts
 
 _COLUMNS: Final = (
     *("run_id", "number", "execution_count", "cell_id", "start_time", "end_time"),
-    *("status", "role", "names", "source"),
+    *("status", "role", "names", "digests", "source"),
 )
 
 
@@ -47,6 +47,7 @@ def insert(
             "start_time": cell.start_time,
             "end_time": cell.end_time,
             "status": cell.status,
+            "digests": "\n".join(f"{digest} {name}" for name, digest in cell.digests.items()),
         }
         for cell in cells
     ]
@@ -83,6 +84,7 @@ def of_run(connection: sa.Connection, run_id: str, *, with_before: bool) -> list
             status=row.status,
             role=row.role,
             names=tuple(row.names.splitlines()),
+            digests={name: digest for digest, _, name in (line.partition(" ") for line in row.digests.splitlines())},
         )
         for row in connection.execute(asked)
     ]

@@ -285,6 +285,7 @@ writers = sa.Table(
 
 # What ran in a kernel: the code of cells once each, each execution of one, and which of them a
 # run was made by (``tracked``) or depends on (``needed``, with the names for which it does, one a line).
+# Digests are lines too: a few letters for what a name held after the cell, a space, the name.
 sources = sa.Table(
     "sources",
     metadata,
@@ -306,6 +307,7 @@ executions = sa.Table(
     sa.Column("start_time", sa.BigInteger, nullable=False),
     sa.Column("end_time", sa.BigInteger),
     sa.Column("status", stored_text(32), nullable=False),
+    sa.Column("digests", stored_text(), nullable=False),
     sa.UniqueConstraint("kernel", "number", name="executions_once"),
 )
 
@@ -335,7 +337,7 @@ VIEWS: Final = (
     LEFT JOIN input_tags AS t ON t.input = i.id AND t."key" = 'mlflow.data.context'""",
     """CREATE VIEW run_cells AS
     SELECT DISTINCT r.run_id, e.number, e.execution_count, e.cell_id, e.start_time, e.end_time, e.status,
-        coalesce(x.role, 'before') AS role, coalesce(x.names, '') AS names, s.text AS source
+        coalesce(x.role, 'before') AS role, coalesce(x.names, '') AS names, e.digests, s.text AS source
     FROM run_executions AS t JOIN runs AS r ON r.id = t.run JOIN executions AS own ON own.id = t.execution
     JOIN executions AS e ON e.kernel = own.kernel AND e.number <= own.number
     JOIN sources AS s ON s.id = e.source

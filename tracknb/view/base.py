@@ -62,6 +62,11 @@ class View(ABC):
         self.opened: ViewState | None = None
         _views[self.view_id] = self
 
+    @property
+    def exit_code(self) -> int:
+        """What ``tracknb VERB`` ends with once the view is printed."""
+        return 0
+
     @abstractmethod
     def text(self, *, times: bool = False) -> str:
         """Return the view in words; without ``times`` nothing that a repeated run would change."""

@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("start_time", sa.BigInteger, nullable=False),
         sa.Column("end_time", sa.BigInteger),
         sa.Column("status", stored_text(32), nullable=False),
+        sa.Column("digests", stored_text(), nullable=False),
         sa.UniqueConstraint("kernel", "number", name="executions_once"),
     )
     op.create_table(
@@ -42,7 +43,7 @@ def upgrade() -> None:
     op.execute(
         """CREATE VIEW run_cells AS
     SELECT DISTINCT r.run_id, e.number, e.execution_count, e.cell_id, e.start_time, e.end_time, e.status,
-        coalesce(x.role, 'before') AS role, coalesce(x.names, '') AS names, s.text AS source
+        coalesce(x.role, 'before') AS role, coalesce(x.names, '') AS names, e.digests, s.text AS source
     FROM run_executions AS t JOIN runs AS r ON r.id = t.run JOIN executions AS own ON own.id = t.execution
     JOIN executions AS e ON e.kernel = own.kernel AND e.number <= own.number
     JOIN sources AS s ON s.id = e.source
