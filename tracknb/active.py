@@ -816,6 +816,18 @@ def cell_runs_reader() -> Callable[[], tuple[str, ...]]:
     return lambda: tuple(cell.touched) if cell is not None else ()
 
 
+def shown_in() -> OpenRun | None:
+    """Return the run of the executed cell that what is displayed now belongs to: the innermost, else its last."""
+    opened = cell_opened()
+    running = [item for item in opened if item.run.info.run_id in state.open]
+    return next(reversed(running or opened), None)
+
+
+def cell_opened() -> list[OpenRun]:
+    """Return the runs that the executed cell opened, ended ones too."""
+    return list(state.cell.opened) if state.cell is not None else []
+
+
 def end_cell(status: str, error: str | None = None, traceback: str | None = None) -> tuple[str, ...]:
     """Say that the cell has ended: its own runs end with it.
 

@@ -20,6 +20,7 @@ from tracknb.client import TrackingClient
 from tracknb.entities import ARCHIVED_TAG, NOTE_TAG, PIN_TAGS, STAR_TAGS, is_own_tag, pin_tag, star_tag
 from tracknb.errors import InvalidValue, NotFound
 from tracknb.looking.catalogue import catalogue, dashboard_view, experiment_page
+from tracknb.looking.changes import changes_since_previous
 from tracknb.looking.compare import MOST_RUNS, comparison, named_runs, too_many
 from tracknb.looking.curves import as_live
 from tracknb.looking.finding import DEFAULT_LIMIT, Found, find
@@ -210,9 +211,13 @@ def _sendable_tags(tags: Mapping[str, str]) -> dict[str, str]:
 @question("panel")
 def _panel(client: TrackingClient, asked: Mapping[str, Any]) -> Answer:
     """Answer with the panel of runs that no cell of this kernel holds: their output's final form, once all ended."""
-    runs = [as_live(client, client.get_run(run_id)) for run_id in dict.fromkeys(texts_of(asked, "runs"))]
-    panel = remember(Panel.of(runs, now_ms=names.now_ms()), client)
-    if any(run.end_time is None for run in runs):
+    stored = [client.get_run(run_id) for run_id in dict.fromkeys(texts_of(asked, "runs"))]
+    runs = [as_live(client, run) for run in stored]
+    is_over = all(run.end_time is not None for run in runs)
+    changes = changes_since_previous(client, stored[0]) if is_over and len(stored) == 1 else None
+    told = {} if changes is None else {runs[0].run_id: changes}
+    panel = remember(Panel.of(runs, now_ms=names.now_ms(), changes=told), client)
+    if not is_over:
         return Answer({"payload": panel.payload()})
     return Answer({"bundle": panel._repr_mimebundle_()})
 

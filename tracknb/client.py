@@ -441,6 +441,10 @@ class TrackingClient:
         """Return the newest run of a cell, or None."""
         return self._store.latest_run_of_group(group)
 
+    def run_of_attempt_before(self, run_id: str) -> Run | None:
+        """Return the run of the attempt before that a run of a cell is to be held against; None for a first one."""
+        return self._store.run_of_attempt_before(run_id)
+
     # -- what is logged ----------------------------------------------------------------
 
     def log_metric(

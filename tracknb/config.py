@@ -116,6 +116,11 @@ def is_durable() -> bool:
     return _is_set("TRACKNB_DURABLE")
 
 
+def keeps_outputs() -> bool:
+    """Tell whether tracked cells keep what they display; the environment may say no."""
+    return "TRACKNB_OUTPUTS" not in os.environ or _is_set("TRACKNB_OUTPUTS")
+
+
 def allowed_variables() -> list[str]:
     """Return the names of environment variables that runs may keep besides the harmless ones."""
     return re.split(r"[\s,]+", os.environ.get("TRACKNB_ENV_ALLOW", "").strip())

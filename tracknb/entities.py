@@ -117,6 +117,10 @@ _DATA: Final = "mlflow.data."
 DATASET_CONTEXT_TAG = f"{_DATA}context"
 # What a run depends on that its notebook, run from top to bottom, would not show: a line each, with what helps.
 HIDDEN_STATE_TAG = "tracknb.hidden_state"
+# What the files held that the cells behind a run read: JSON of paths and digests, the same on every machine.
+CONTENTS_TAG = "tracknb.data.files"
+# What a tracked cell displayed and no file of the run keeps, in words.
+OUTPUTS_TAG = "tracknb.outputs.left_out"
 # How far a run can be trusted to come out again, in a word of `capture/hidden.py`; only runs of cells have one.
 GRADE_TAG = "tracknb.grade"
 # How the files stood that a run's cells had read; only the machine that made the run can tell what has changed.

@@ -14,7 +14,7 @@ import sys
 import threading
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -137,7 +137,7 @@ def end(begun: Begun, artifact_uri: str) -> dict[str, str]:
         return {}
     try:
         if kept.files:
-            _keep_files(kept.files, artifact_uri)
+            keep_files({name: text.encode() for name, text in kept.files.items()}, artifact_uri, _warn)
     except Exception as problem:
         # The tags still tell what there was.
         _warn(problem)
@@ -259,19 +259,23 @@ def _in_words(changes: git.Changes) -> str:
     return f"{files}, +{changes.added} -{changes.removed}, patch {patch}{left_out}"[:MAX_TAG_VALUE]
 
 
-def _keep_files(files: Mapping[str, str], artifact_uri: str) -> None:
+def keep_files(files: Mapping[str, bytes], artifact_uri: str, warn: Callable[[Exception], None]) -> None:
+    """Write files of a run that nobody logged, by path.
+
+    A bucket gets them from a thread, which is not waited for long and which tells ``warn`` what went wrong.
+    """
     place = open_artifacts(artifact_uri)
     if isinstance(place, LocalArtifacts):
-        for name, text in files.items():
-            place.put_bytes(text.encode(), name)
+        for name, content in files.items():
+            place.put_bytes(content, name)
         return
 
     def upload() -> None:
         try:
-            for name, text in files.items():
-                place.put_bytes(text.encode(), name)
+            for name, content in files.items():
+                place.put_bytes(content, name)
         except Exception as problem:
-            _warn(problem)
+            warn(problem)
 
     # A bucket that is away is asked for a minute; the next cell need not wait that long.
     thread = threading.Thread(target=upload, name="tracknb-upload", daemon=True)

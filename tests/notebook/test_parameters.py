@@ -238,7 +238,7 @@ def test_what_papermill_injects_is_logged_by_itself(store, tmp_path, monkeypatch
         cells.insert(1, nbformat.v4.new_code_cell("lr = 9", metadata={"tags": ["parameters"]}))
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), tmp_path / "in.ipynb")
-    given = ["-p", "lr", "0.1", "-p", "model", 'a "forest"', "-p", "api_key", "abc", "-y", "{layers: [8, 4]}"]
+    given = ["-p", "lr", "0.1", "-p", "model", 'a "forest"', "-p", "api_key", "xyzzy", "-y", "{layers: [8, 4]}"]
     done = subprocess.run(
         [sys.executable, "-m", "papermill", "in.ipynb", "out.ipynb", *given],
         cwd=tmp_path,
@@ -256,7 +256,7 @@ def test_what_papermill_injects_is_logged_by_itself(store, tmp_path, monkeypatch
     assert first.data.tags[LEFT_OUT] == "api_key: its name sounds like a secret"
     [panel] = nbformat.read(tmp_path / "out.ipynb", 4).cells[-3].outputs
     assert "lr=0.1" in panel.data["text/plain"]
-    assert b"abc" not in (tmp_path / "tracknb.db").read_bytes()
+    assert b"xyzzy" not in (tmp_path / "tracknb.db").read_bytes()
 
 
 def test_injected_params_have_the_value_of_now_and_yield_to_the_cells_own(shell):

@@ -355,3 +355,27 @@ def test_threads_log_into_one_run_and_nothing_is_lost():
     assert found.params == {f"p{number}": str(number) for number in range(4)}
     for number in range(4):
         assert values(run.info.run_id, f"m{number}") == [float(step) for step in range(250)]
+
+
+def test_a_run_is_held_against_the_one_in_its_place_of_the_attempt_before():
+    """A cell may make several runs in one attempt, and fewer the time before."""
+    client = tracknb.MlflowClient()
+
+    def attempt(count, group="g"):
+        first = client.create_run("0", attempt_group=group)
+        tags = {key: first.data.tags[key] for key in ("tracknb.source.group", "tracknb.attempt")}
+        more = [client.create_run("0", tags=tags) for _ in range(count - 1)]
+        return [run.info.run_id for run in (first, *more)]
+
+    def before(run_id):
+        found = client.run_of_attempt_before(run_id)
+        return None if found is None else found.info.run_id
+
+    one, other, two, three = attempt(2), attempt(1, "h"), attempt(3), attempt(1)
+
+    assert [before(run) for run in one + other] == [None, None, None]
+    assert [before(run) for run in two] == [one[0], one[1], one[1]]
+    assert before(three[0]) == two[0]
+    client.delete_run(one[0])
+    assert before(two[0]) == one[1]
+    assert before(client.create_run("0").info.run_id) is None

@@ -34,6 +34,8 @@ class Execution:
         Those of ``writes`` that nobody could look at in time: they are taken for changed.
     files
         How the files that it read stood then, by path.
+    contents
+        What the files held that it read and did not write: digests by absolute path.
     digests
         What names of ``writes`` held after it, as a few letters: `DELETED` where they are gone, empty where
         nobody knows. A key `OTHERS` says that some are left out.
@@ -51,6 +53,7 @@ class Execution:
     kills: set[str] = field(default_factory=set)
     assumed: set[str] = field(default_factory=set)
     files: dict[str, Stamp] = field(default_factory=dict)
+    contents: dict[str, str] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
 
 

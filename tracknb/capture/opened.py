@@ -78,9 +78,9 @@ def _opened(found: Opened, arguments: tuple[Any, ...]) -> None:
     if path.endswith((".pyc", ".pyo")):
         with contextlib.suppress(ValueError):
             path = source_from_cache(path)
-    real = os.path.abspath(path)
-    if real.startswith(_NOT_OURS) or f"{os.sep}." in real or "tracknb" in os.path.basename(real):
+    if not is_of_user(path):
         return
+    real = os.path.abspath(path)
     if isinstance(mode, str):
         writes = any(letter in mode for letter in "wxa+")
         how = ("a" if "a" in mode else "") + ("r" if "r" in mode or "+" in mode else "") + ("w" if writes else "")
@@ -91,19 +91,26 @@ def _opened(found: Opened, arguments: tuple[Any, ...]) -> None:
         stood = stamp(path)
         if stood is not None:
             found.stamps[real] = stood
-    _note(found, path, how)
+    note(found, path, how)
 
 
 def _removed(found: Opened, arguments: tuple[Any, ...]) -> None:
-    _note(found, os.fsdecode(arguments[0]), "w")
+    note(found, os.fsdecode(arguments[0]), "w")
 
 
 def _renamed(found: Opened, arguments: tuple[Any, ...]) -> None:
     for path, how in zip(map(os.fsdecode, arguments[:2]), ("rw", "w"), strict=True):
-        _note(found, path, how)
+        note(found, path, how)
 
 
-def _note(found: Opened, path: str, how: str) -> None:
+def is_of_user(path: str) -> bool:
+    """Say whether a file may be the user's: it belongs neither to Python, packages or the system, nor to us."""
+    real = os.path.abspath(path)
+    return not (real.startswith(_NOT_OURS) or f"{os.sep}." in real or "tracknb" in os.path.basename(real))
+
+
+def note(found: Opened, path: str, how: str) -> None:
+    """Note how a file was opened: ``r``, ``w`` and ``a``, or several of them."""
     found.how[path] = "".join(sorted(set(found.how.get(path, "") + how)))
 
 

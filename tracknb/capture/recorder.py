@@ -20,12 +20,15 @@ from tracknb.capture.cellnames import CellNames, globals_of, names_of
 from tracknb.capture.executions import DELETED, FILE, OTHERS, STATE, Execution
 from tracknb.capture.fingerprints import fingerprint, of_state
 from tracknb.capture.objects import Budget, Look, hash_of_state, is_atom, look
-from tracknb.capture.opened import Opened, Stamp, differs, stamp, watch, with_digest
+from tracknb.capture.opened import Opened, Stamp, differs, is_of_user, note, stamp, watch, with_digest
+from tracknb.capture.readfiles import Digests, named_files
 
 # How long all looks at objects may take before and after a cell, and what a long cell may cost besides.
 _SECONDS: Final = 0.02
 _SHARE: Final = 0.05
 _MOST_SECONDS: Final = 1.0
+# Two looks at 16 MB, which a cell has just read.
+_READING_SECONDS: Final = 0.05
 # Names that IPython binds itself; `_`, `__`, `_3` and `Out` are what a cell showed, and count.
 _HIDDEN: Final = frozenset({"In", "_ih", "_oh", "_dh", "_i", "_ii", "_iii", "exit", "quit", "get_ipython", "open"})
 _NOTHING: Final = object()
@@ -42,6 +45,7 @@ _ENVIRONMENT: Final = ("environ", "getenv", "putenv", "subprocess")
 class _Before:
     """What was there when a cell began."""
 
+    code: str
     names: CellNames
     reads: set[str]
     ids: dict[str, int]
@@ -60,9 +64,16 @@ class Recorder:
         The user's names, as the shell holds them.
     hidden
         Names that the shell put there before the user came.
+    is_closed
+        Says of a file that it must not be opened.
     """
 
-    def __init__(self, namespace: dict[str, Any], hidden: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        namespace: dict[str, Any],
+        hidden: Mapping[str, Any],
+        is_closed: Callable[[str], bool] = lambda path: False,
+    ) -> None:
         self.executions: list[Execution] = []
         self._namespace = namespace
         self._hidden = hidden
@@ -73,6 +84,7 @@ class Recorder:
         self._before: _Before | None = None
         # Names of inputs, `_i3`, that were met.
         self._inputs: set[str] = set()
+        self._digests = Digests(is_closed)
         # Which execution wrote a file last, and how that left it.
         self._written: dict[str, tuple[int, Stamp]] = {}
 
@@ -99,7 +111,7 @@ class Recorder:
             if name not in self._looks and not is_atom(self._namespace[name]):
                 self._look(name, budget)
             looks[name] = self._looks.get(name)
-        self._before = _Before(names, reads, ids, looks, _states(), time.perf_counter())
+        self._before = _Before(code, names, reads, ids, looks, _states(), time.perf_counter())
         watch(self._before.files)
         return execution
 
@@ -111,8 +123,15 @@ class Recorder:
             return None
         execution = self.executions[-1]
         execution.status, execution.end_time = status, end_time
-        took = time.perf_counter() - before.began
-        self._compare(execution, before, Budget(min(_MOST_SECONDS, max(_SECONDS, took * _SHARE))))
+        seconds = min(_MOST_SECONDS, max(_SECONDS, (time.perf_counter() - before.began) * _SHARE))
+        for path, how in named_files(before.code, self._namespace).items():
+            if is_of_user(path):
+                note(before.files, path, how)
+        self._compare(execution, before, Budget(seconds))
+        read, written = (
+            {os.path.abspath(path) for path, how in before.files.how.items() if letter in how} for letter in "rw"
+        )
+        execution.contents = self._digests.of(read - written, max(seconds, _READING_SECONDS))
         return execution
 
     # -- what a cell did ---------------------------------------------------------------

@@ -8,14 +8,18 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from tracknb import names
+from tracknb.capture.displays import FOLDER as OUTPUTS_FOLDER
 from tracknb.capture.lockfile import Lock
 from tracknb.client import TrackingClient
 from tracknb.entities import ENVIRONMENT_TAG, SYSTEM_METRICS, Run
-from tracknb.errors import InvalidValue
+from tracknb.errors import InvalidValue, TracknbError
+from tracknb.files import LocalArtifacts
 from tracknb.live import LiveSeries
+from tracknb.looking.changes import changes_of
 from tracknb.looking.curves import run_ids
 from tracknb.looking.finding import named_run
 from tracknb.provenance import lock_of
+from tracknb.view.changes import Changes
 from tracknb.view.compare import Comparison
 from tracknb.view.direction import Goals
 
@@ -24,6 +28,8 @@ MOST_RUNS: Final = 50
 _CURVES: Final = 120
 _METRICS: Final = 12
 _POINTS: Final = 400
+# Beside each other more pictures than these could not be seen.
+_OUTPUTS: Final = 8
 # Small files are read for it; from a bucket not all of them may come in time.
 _ENVIRONMENT_SECONDS: Final = 3.0
 
@@ -74,7 +80,25 @@ def comparison(client: TrackingClient, runs: Sequence[Run], *, differences_only:
         differences_only=differences_only,
         curves_left_out=left_out,
         environments=_environments(client, runs),
+        cells={run.info.run_id: client.get_cells(run.info.run_id) for run in runs},
+        changes=_in_short(client, *runs) if differences_only and len(runs) == 2 else None,
+        with_outputs=[run.info.run_id for run in runs[:_OUTPUTS] if _has_outputs(client, run)],
     )
+
+
+def _has_outputs(client: TrackingClient, run: Run) -> bool:
+    try:
+        folder = client.artifacts(run.info.run_id)
+        # A bucket would have to be waited for.
+        return isinstance(folder, LocalArtifacts) and bool(folder.list(OUTPUTS_FOLDER))
+    except TracknbError:
+        return False
+
+
+def _in_short(client: TrackingClient, old: Run, new: Run) -> Changes:
+    # Two of one name are mostly attempts of one cell.
+    name = old.info.run_name
+    return changes_of(client, old, new, since=None if name == new.info.run_name else name)
 
 
 def _environments(client: TrackingClient, runs: Sequence[Run]) -> dict[str, Lock]:

@@ -11,6 +11,7 @@ from tracknb.client import TrackingClient
 from tracknb.entities import PARENT_TAG, FileInfo, Run
 from tracknb.errors import InvalidValue, NotFound, TracknbError
 from tracknb.files import LocalArtifacts
+from tracknb.looking.changes import changes_since_previous
 from tracknb.view.page import PageFacts, PageFile, PageFiles, Relative, RunPage
 from tracknb.view.preview import Preview, preview_of
 
@@ -37,6 +38,7 @@ def run_page(client: TrackingClient, run: Run) -> RunPage:
         has_more_children=children.token is not None,
         home=os.path.expanduser("~"),
         cells=[cell for cell in client.get_cells(info.run_id) if cell.role == "needed"],
+        changes=changes_since_previous(client, run) if info.end_time is not None else None,
     )
     return RunPage.of(facts, now_ms=names.now_ms())
 

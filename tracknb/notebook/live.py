@@ -14,7 +14,7 @@ import contextlib
 import contextvars
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -25,6 +25,7 @@ from tracknb.live import LiveRun
 from tracknb.notebook import line, widgets
 from tracknb.notebook.line import Page
 from tracknb.view.base import MIME
+from tracknb.view.changes import Changes
 from tracknb.view.panel import Panel, new_points, run_facts
 
 PUSH_SECONDS: Final = 0.2
@@ -84,8 +85,11 @@ class LivePanel:
         self._thread = threading.Thread(target=context.run, args=(self._work,), name="tracknb-panel", daemon=True)
         self._thread.start()
 
-    def finish(self) -> None:
-        """Show the final, static form; called when the cell has ended."""
+    def finish(self, changes_of: Callable[[list[LiveRun]], Mapping[str, Changes]] = lambda runs: {}) -> None:
+        """Show the final, static form; called when the cell has ended.
+
+        ``changes_of`` gives what changed since the attempt before, by run id.
+        """
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
@@ -94,7 +98,7 @@ class LivePanel:
             self._is_over = True
         runs = self._runs()
         if runs or self._shown:
-            panel = Panel.of(runs, now_ms=names.now_ms())
+            panel = Panel.of(runs, now_ms=names.now_ms(), changes=changes_of(runs))
             if getattr(self._shell, "kernel", None) is None:
                 print(panel.text())
             else:

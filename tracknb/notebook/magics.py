@@ -88,7 +88,8 @@ def track_run_help(line: str, cell: str) -> None:
 
     Put ``%%track_run --experiment NAME`` on the first line of a cell. Options: --experiment,
     --name, --tag K=V, --param K=V, --params, --eval-set, --note, --nested, --parent, --resume, --store,
-    --durable, --system-metrics, --plateau, --overtime, --no-display; ``%%track_run --help`` explains them.
+    --durable, --system-metrics, --plateau, --overtime, --no-display, --no-outputs; ``%%track_run --help``
+    explains them.
 
     ``--params auto`` logs what the cell assigns literally (numbers, texts, bools, None, and lists,
     tuples or dictionaries of them) on its top level and only once, so not in loops or branches.

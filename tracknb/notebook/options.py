@@ -37,6 +37,7 @@ class CellOptions:
     plateau: int | None
     overtime_ms: int | None
     display: bool
+    outputs: bool
 
 
 def parse_line(line: str) -> CellOptions | None:
@@ -113,6 +114,9 @@ def _duration(context: click.Context, parameter: click.Parameter, text: str | No
 )
 @click.option("--overtime", callback=_duration, metavar="TIME", help="Alert when the run takes longer, such as 2h.")
 @click.option("--no-display", "display", is_flag=True, default=True, flag_value=False, help="Show no panel.")
+@click.option(
+    "--no-outputs", "outputs", is_flag=True, default=True, flag_value=False, help="Keep nothing that the cell displays."
+)
 def _command(
     experiment: str | None,
     name: str | None,
@@ -130,6 +134,7 @@ def _command(
     plateau: int | None,
     overtime: int | None,
     display: bool,
+    outputs: bool,
 ) -> CellOptions:
     """Run the cell as one tracked run, with a live panel under it."""
     if eval_set is not None:
@@ -150,4 +155,5 @@ def _command(
         plateau=plateau,
         overtime_ms=overtime,
         display=display,
+        outputs=outputs,
     )

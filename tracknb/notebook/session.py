@@ -9,22 +9,25 @@ from __future__ import annotations
 import asyncio
 import difflib
 import hashlib
+import json
 import os
 import traceback
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tracknb import active, names
+from tracknb import active, config, names
 from tracknb.capture import environment, git, literals, opened, secrets, source
 from tracknb.capture.document import Document, Saved, Told
-from tracknb.capture.executions import Execution, slice_of
+from tracknb.capture.executions import FILE, Execution, slice_of
 from tracknb.capture.hidden import DIRTY, Hidden, hidden_state, worst
 from tracknb.capture.recorder import Recorder
 from tracknb.entities import (
     CELL_GROUP_TAG,
     CELL_ID_TAG,
     CELL_TAG,
+    CONTENTS_TAG,
     EXECUTION_COUNT_TAG,
     FILES_TAG,
     GIT_DIRTY_TAG,
@@ -40,11 +43,16 @@ from tracknb.entities import (
 from tracknb.errors import TracknbError
 from tracknb.notebook import line, magics
 from tracknb.validation import MAX_TAG_VALUE
+from tracknb.view.format import without_home
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
 
+    from tracknb.client import TrackingClient
+    from tracknb.live import LiveRun
     from tracknb.notebook.live import LivePanel
+    from tracknb.notebook.outputs import Outputs
+    from tracknb.view.changes import Changes
 
 
 class Session:
@@ -55,6 +63,7 @@ class Session:
         self._depth = 0
         self._is_silent_run = False
         self._panel: LivePanel | None = None
+        self._outputs: Outputs | None = None
         self._warned = False
         # The innermost cell that runs, as it was typed, and what of its params only its end can tell.
         self._source = ""
@@ -62,7 +71,7 @@ class Session:
         self._never_seen: set[str] = set()
         self._injected: dict[str, Any] = {}
         self._kernel = names.new_id()
-        self._recorder = Recorder(shell.user_ns, shell.user_ns_hidden)
+        self._recorder = Recorder(shell.user_ns, shell.user_ns_hidden, lambda path: config.is_of_store(Path(path)))
         # How the notebook stands, as pages and the saved file tell.
         self._told = Told()
         self._saved = Saved()
@@ -101,6 +110,7 @@ class Session:
         for kind, name in (("line", "track"), ("cell", "track_run"), ("line", magics.OPENER_MAGIC)):
             self.shell.magics_manager.magics[kind].pop(name, None)
         line.stop_listening(self.shell)
+        self._stop_listening()
         active.state.injected = active.CodeParams
 
     # -- the life of a cell -----------------------------------------------------------
@@ -113,6 +123,7 @@ class Session:
         self._note_injected(self._source)
         if self._depth > 1:
             return
+        self._stop_listening()
         self._panel = None
         self._is_silent_run = False
         self._pending = ()
@@ -124,6 +135,7 @@ class Session:
         if self._is_silent_run and self._depth == 0:
             self._is_silent_run = False
             status, error, text = _outcome(self.shell.last_execution_result)
+            self._guarded(self._keep_outputs)
             self._guarded(lambda: active.end_cell(status, error, text))
 
     def post_run_cell(self, result: ExecutionResult | None) -> None:
@@ -145,10 +157,13 @@ class Session:
             return
         self._guarded(lambda: self._log_pending(is_finished=status == RunStatus.FINISHED))
         self._guarded(lambda: self._record_end(status))
+        self._guarded(self._keep_outputs)
+        # The cell may have a store of its own.
+        here = active.client() if self._panel is not None else None
         self._guarded(lambda: active.end_cell(status, error, text))
         panel, self._panel = self._panel, None
         if panel is not None:
-            self._guarded(panel.finish)
+            self._guarded(lambda: panel.finish(lambda runs: self._changes_of(here, runs)))
 
     def open_run(self, written: str) -> None:
         """Open the run of a ``%%track_run`` cell."""
@@ -178,6 +193,25 @@ class Session:
             overtime_ms=options.overtime_ms,
             code_params=self._code_params(options.wanted_params),
         )
+        if options.outputs and config.keeps_outputs():
+            self._guarded(self._listen)
+
+    def _listen(self) -> None:
+        from tracknb.notebook.outputs import Outputs
+
+        if self._outputs is None:
+            self._outputs = Outputs(self.shell)
+
+    def _stop_listening(self) -> None:
+        """Hear no more of what is displayed, where a cell never came to its end."""
+        outputs, self._outputs = self._outputs, None
+        if outputs is not None:
+            outputs.stop()
+
+    def _keep_outputs(self) -> None:
+        outputs, self._outputs = self._outputs, None
+        if outputs is not None:
+            outputs.keep()
 
     # -- params without a call ----------------------------------------------------------
 
@@ -235,6 +269,23 @@ class Session:
             ids = active.cell_runs_reader()
             self._panel = LivePanel(self.shell, lambda: active.snapshot(ids()))
             self._guarded(self._panel.start)
+
+    def _changes_of(self, client: TrackingClient | None, runs: Sequence[LiveRun]) -> Mapping[str, Changes]:
+        """Return what changed since the attempt before, of a cell that made one run."""
+        found: dict[str, Changes] = {}
+
+        def read() -> None:
+            # A first attempt, or a run that goes on in the next cell.
+            if len(runs) != 1 or (runs[0].attempt or 1) < 2 or runs[0].end_time is None or client is None:
+                return
+            from tracknb.looking.changes import changes_since_previous
+
+            changes = changes_since_previous(client, client.get_run(runs[0].run_id))
+            if changes is not None:
+                found[runs[0].run_id] = changes
+
+        self._guarded(read)
+        return found
 
     def _tags_of(self, info: ExecutionInfo) -> Mapping[str, str]:
         notebook = source.notebook_path(self.shell.user_ns)
@@ -319,7 +370,8 @@ class Session:
         files = {
             path: stood for item in chain for path, stood in item.files.items() if secrets.mask(path, None) == path
         }
-        tags = {run.run_id: _graded(run.tags, hidden, files) for run in active.snapshot(touched)}
+        contents = _contents(chain, unmade, self._folder())
+        tags = {run.run_id: _graded(run.tags, hidden, files) | contents for run in active.snapshot(touched)}
         roles = {item.execution.number: item.names for item in needed}
         known = self._kept.get(client.address, 0)
         cells = [
@@ -380,6 +432,22 @@ def _as_stored(execution: Execution, role: str, needed: Mapping[int, tuple[str, 
         names=needed.get(execution.number, ()),
         digests=execution.digests,
     )
+
+
+def _contents(executions: Sequence[Execution], unmade: Collection[str], folder: str) -> dict[str, str]:
+    """Return the tag of what the files held that cells read and none of them made; none without such files."""
+    found = {
+        path: digest
+        for execution in executions
+        for path, digest in execution.contents.items()
+        if f"{FILE}{path}" in unmade and secrets.mask(path, None) == path
+    }
+    own = os.path.join(os.path.abspath(folder), "")
+    # By paths that are the same on another machine, where they can be.
+    shown = {without_home(path.removeprefix(own)): digest for path, digest in sorted(found.items())}
+    while len(text := json.dumps(shown, ensure_ascii=False)) > MAX_TAG_VALUE:
+        shown.popitem()
+    return {CONTENTS_TAG: text} if shown else {}
 
 
 def _graded(tags: Mapping[str, str], hidden: Sequence[Hidden], files: Mapping[str, opened.Stamp]) -> dict[str, str]:

@@ -525,15 +525,41 @@ class TrackingStore:
         self._commit_first()
 
         def work(connection: sa.Connection) -> Run | None:
-            rows = connection.execute(
-                sa.select(schema.runs)
-                .join(schema.tags, schema.tags.c.run == schema.runs.c.id)
-                .where(schema.tags.c.key == CELL_GROUP_TAG, schema.tags.c.value == group)
-                .where(schema.runs.c.lifecycle_stage == LifecycleStage.ACTIVE.value)
-                .order_by(schema.runs.c.id.desc())
-                .limit(1)
-            ).all()
+            rows = connection.execute(_runs_of_group(group).order_by(schema.runs.c.id.desc()).limit(1)).all()
             return _load_runs(connection, rows, self._places)[0] if rows else None
+
+        return self._engine.read(work)
+
+    def run_of_attempt_before(self, run_id: str) -> Run | None:
+        """Return the run that stood in the place of a run in the attempt of its cell before, or None.
+
+        A cell may have several runs in one attempt; where it had fewer before, the last stands for the rest.
+        """
+        self._commit_first()
+
+        def work(connection: sa.Connection) -> Run | None:
+            number = sa.select(schema.runs.c.id).where(schema.runs.c.run_id == run_id).scalar_subquery()
+            own = _tags_of_run(connection, number, (CELL_GROUP_TAG, ATTEMPT_TAG))
+            if len(own) < 2:
+                return None
+            attempt, runs = schema.tags.alias(), schema.runs
+            of_group = (
+                _runs_of_group(own[CELL_GROUP_TAG])
+                .join(attempt, attempt.c.run == runs.c.id)
+                .where(attempt.c.key == ATTEMPT_TAG, runs.c.id <= number)
+                .add_columns(attempt.c.value.label("attempt"))
+            )
+            earlier = of_group.where(attempt.c.value != own[ATTEMPT_TAG]).order_by(runs.c.id.desc()).limit(1)
+            newest = connection.execute(earlier).first()
+            if newest is None:
+                return None
+            count = sa.select(sa.func.count()).select_from(
+                of_group.where(attempt.c.value == own[ATTEMPT_TAG]).subquery()
+            )
+            place = connection.execute(count).scalar_one() - 1
+            same = of_group.where(attempt.c.value == newest.attempt).order_by(runs.c.id)
+            rows = connection.execute(same.offset(place).limit(1)).all() or [newest]
+            return _load_runs(connection, rows, self._places)[0]
 
         return self._engine.read(work)
 
@@ -894,6 +920,23 @@ def _insert_params(
 def _upsert_tags(connection: sa.Connection, number: int, tags: Mapping[str, str]) -> None:
     rows = [{"run": number, "key": key, "value": value} for key, value in tags.items()]
     upsert(connection, schema.tags, rows, "value")
+
+
+def _runs_of_group(group: str) -> sa.Select[Any]:
+    """Return the question for the runs of a cell that are not deleted."""
+    return (
+        sa.select(schema.runs)
+        .join(schema.tags, schema.tags.c.run == schema.runs.c.id)
+        .where(schema.tags.c.key == CELL_GROUP_TAG, schema.tags.c.value == group)
+        .where(schema.runs.c.lifecycle_stage == LifecycleStage.ACTIVE.value)
+    )
+
+
+def _tags_of_run(connection: sa.Connection, run: Any, keys: Sequence[str]) -> dict[str, str]:
+    """Return those tags of a run, given by its inner number, that it has."""
+    table = schema.tags
+    found = connection.execute(sa.select(table.c.key, table.c.value).where(table.c.run == run, table.c.key.in_(keys)))
+    return {row.key: row.value for row in found}
 
 
 def _attempts(connection: sa.Connection, group: str, number: int) -> int:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import difflib
 import json
-import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from tracknb.capture.lockfile import Lock
 from tracknb.entities import (
@@ -33,6 +32,7 @@ from tracknb.entities import (
     PYTHON_TAG,
     SOURCE_NAME_TAG,
     SYSTEM_METRICS,
+    CellExecution,
     Run,
     context_of,
     evaluation_sets,
@@ -48,6 +48,8 @@ from tracknb.view.base import (
     set_texts,
     shown_tags,
 )
+from tracknb.view.cellcode import joined
+from tracknb.view.changes import Changes, read_files
 from tracknb.view.chart import (
     ALTAIR_ROWS,
     Panel,
@@ -58,6 +60,7 @@ from tracknb.view.chart import (
     small_multiples,
     thin,
 )
+from tracknb.view.delta import delta
 from tracknb.view.direction import Goals
 from tracknb.view.panel import series_facts
 from tracknb.view.table import RunsView, coded
@@ -86,43 +89,6 @@ _PER_CURVE: Final = 300
 _LEAST_PER_CURVE: Final = 12
 _LEAST_FOR_CURVES: Final = 20_000
 _PICTURES: Final = 6
-
-Outcome = Literal["better", "worse", "unknown", "equal"]
-
-
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """How far a metric is from the baseline's; ``share`` is None where the baseline is 0."""
-
-    change: float
-    share: float | None
-    outcome: Outcome
-
-    def text(self) -> str:
-        """Return such as ``-1.3, -25.5 %, better``."""
-        words = [_signed(self.change)]
-        words += [f"{_signed(_rounded(100 * self.share))} %"] if self.share is not None else []
-        words += [self.outcome] if self.outcome in ("better", "worse") else []
-        return ", ".join(words)
-
-
-def delta(value: float | None, base: float | None, direction: str | None) -> Delta | None:
-    """Return the difference of two values of a metric; None where one is missing or not finite.
-
-    Examples
-    --------
-    >>> delta(3.8, 5.0, "lower").text()
-    '-1.2, -24 %, better'
-    """
-    if value is None or base is None or not math.isfinite(value) or not math.isfinite(base):
-        return None
-    change = value - base
-    outcome: Outcome = "unknown"
-    if change == 0:
-        outcome = "equal"
-    elif direction in ("lower", "higher"):
-        outcome = "better" if (change < 0) == (direction == "lower") else "worse"
-    return Delta(change, change / abs(base) if base else None, outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +124,11 @@ class Comparison(RunsView):
     curves: Mapping[str, Mapping[str, LiveSeries]]
     # By run id; of a run without one nothing is known.
     environments: Mapping[str, Lock]
+    # By run id: the cells that a run depends on and its own.
+    cells: Mapping[str, Sequence[CellExecution]]
+    changes: Changes | None = None
+    # The ids of runs whose cells displayed something that is kept.
+    with_outputs: Collection[str] = ()
     differences_only = False
     curves_left_out = 0
 
@@ -173,6 +144,9 @@ class Comparison(RunsView):
         differences_only: bool = False,
         curves_left_out: int = 0,
         environments: Mapping[str, Lock] | None = None,
+        cells: Mapping[str, Sequence[CellExecution]] | None = None,
+        changes: Changes | None = None,
+        with_outputs: Collection[str] = (),
     ) -> Self:
         """Return the comparison of runs with the first of them.
 
@@ -194,6 +168,12 @@ class Comparison(RunsView):
             How many metrics have curves that are not given.
         environments
             What the runs imported, by run id.
+        cells
+            The cells that a run depends on and its own, by run id.
+        changes
+            The same in short, where two runs are compared.
+        with_outputs
+            The ids of runs whose cells displayed something that is kept.
         """
         title = ", ".join(dict.fromkeys(experiments.get(run.info.experiment_id, "") for run in runs))
         view = cls(
@@ -201,6 +181,9 @@ class Comparison(RunsView):
         )
         view.curves = curves
         view.environments = environments or {}
+        view.cells = cells or {}
+        view.changes = changes
+        view.with_outputs = frozenset(with_outputs)
         view.goals = goals
         view.differences_only = differences_only
         view.curves_left_out = curves_left_out
@@ -305,10 +288,12 @@ class Comparison(RunsView):
                 context = context_of(item)
                 held[f"{item.dataset.name} ({context})" if context else item.dataset.name] = item.dataset.digest
             used.append(held)
+        files = [read_files(run.data.tags) for run in self.runs]
         return [
             _row("evaluation", "evaluation set", [set_texts(run.data.tags) or None for run in self.runs]),
             _row("evaluation", "digest of the set", self._tagged(EVALUATION_DIGEST_TAG)),
             *(_row("data", key, [held.get(key) for held in used]) for key in fmt.sorted_keys(used)),
+            *(_row("data", key, [held.get(key) for held in files], steady=False) for key in fmt.sorted_keys(files)),
             _row("note", "note", self._tagged(NOTE_TAG)),
             _row("environment", "python", self._tagged(PYTHON_TAG), steady=False),
             _row("environment", "platform", self._tagged(PLATFORM_TAG), steady=False),
@@ -365,8 +350,9 @@ class Comparison(RunsView):
         return [run.data.tags.get(tag) or None for run in self.runs]
 
     def sources(self) -> list[str | None]:
-        """Return the code of each run's cell."""
-        return [run.data.tags.get(CELL_TAG) for run in self.runs]
+        """Return the code of each run: of the cells that it depends on, and its own."""
+        cells = [joined(self.cells.get(run.info.run_id, ())) for run in self.runs]
+        return [text or run.data.tags.get(CELL_TAG) for text, run in zip(cells, self.runs, strict=True)]
 
     def _code_words(self) -> list[str | None]:
         known: dict[str, int] = {}
@@ -401,7 +387,8 @@ class Comparison(RunsView):
             rows = self._shown_rows(times=times)
             head = ["", "", *self.labels()]
             table = fmt.columns(head, self._table_rows(rows), right=[False] * len(head)) if rows else "No difference."
-        lines = [self.headline(), *self.warnings(), "", table]
+        short = ["", *self.changes.lines(with_code=False)] if self.changes is not None else []
+        lines = [self.headline(), *self.warnings(), *short, "", table]
         for _, diff in self.code_diffs():
             lines += ["", *(fmt.one_line(fmt.clipped(line, 200)) for line in diff[:_DIFF_LINES])]
             lines += [f"and {len(diff) - _DIFF_LINES:,} more lines"] if len(diff) > _DIFF_LINES else []
@@ -451,7 +438,8 @@ class Comparison(RunsView):
             table = self._html_side_by_side()
         warned = "".join(f"<p><b>Warning:</b> {safe(fmt.clipped(text, 2_000))}</p>" for text in self.warnings())
         head_line = f"<p><b>{safe(fmt.clipped(self.headline(), 2_000))}</b></p>"
-        return f"{head_line}{warned}{table}{self._picture()}{self._html_code()}"
+        short = self.changes.html(with_code=False) if self.changes is not None else ""
+        return f"{head_line}{warned}{short}{table}{self._picture()}{self._html_code()}"
 
     def _html_side_by_side(self) -> str:
         head = ["", "", *self.labels()]
@@ -514,6 +502,8 @@ class Comparison(RunsView):
         payload["onlyDifferences"] = self.differences_only
         payload["labels"] = [sendable(label) for label in self.labels()[:count]]
         payload["facts"] = self._facts(count)
+        payload["since"] = self.changes.payload() if self.changes is not None else None
+        payload["outputs"] = [run.info.run_id in self.with_outputs for run in self.runs[:count]]
         payload["code"], code_note = self._code(count)
         weight = len(json.dumps(payload))
         payload["curves"], curves_note = self._curves(count, max(_LEAST_FOR_CURVES, self.payload_limit - weight))
@@ -539,6 +529,8 @@ class Comparison(RunsView):
     def _code(self, count: int) -> tuple[dict[str, Any], str]:
         """Return each run's code once, and a sentence where it was cut."""
         found = coded(self.sources()[:count])
+        own = {sendable(run.data.tags.get(CELL_TAG, "")).strip() for run in self.runs}
+        found["several"] = [source.strip() not in own for source in found["dict"]]
         limit = min(_CODE_LETTERS, _CODE_SHARE // max(1, len(found["dict"])))
         is_cut = any(len(source) > limit for source in found["dict"])
         found["dict"] = [fmt.clipped(source, limit) for source in found["dict"]]
@@ -634,15 +626,6 @@ def _short(row: Row) -> Row:
     if row.section != "metrics":
         return row
     return replace(row, cells=tuple(None if cell is None else fmt.number(float(cell)) for cell in row.cells))
-
-
-def _signed(value: float) -> str:
-    return f"+{fmt.number(value)}" if value > 0 else fmt.number(value)
-
-
-def _rounded(percent: float) -> float:
-    """Return a share with three digits; more would pretend."""
-    return float(f"{percent:.3g}")
 
 
 def _logged(name: str) -> bool:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from tracknb.capture import lockfile
+from tracknb.capture.displays import FOLDER as OUTPUTS_FOLDER
 from tracknb.capture.git import DIFF_NAME, UNTRACKED_FOLDER
 from tracknb.capture.hidden import DOUBTFUL
 from tracknb.entities import (
     ACCELERATOR_TAG,
     CELL_ID_TAG,
     CELL_TAG,
+    CONTENTS_TAG,
     END_REASON_TAG,
     ERROR_TAG,
     EXECUTION_COUNT_TAG,
@@ -29,6 +31,7 @@ from tracknb.entities import (
     HIDDEN_STATE_TAG,
     LOCK_TAG,
     NOTE_TAG,
+    OUTPUTS_TAG,
     PACKAGES_TAG,
     PLATFORM_TAG,
     PYTHON_TAG,
@@ -60,6 +63,7 @@ from tracknb.view.base import (
     shortened,
     shown_tags,
 )
+from tracknb.view.changes import Changes, read_files
 from tracknb.view.chart import Panel as ChartPanel
 from tracknb.view.chart import color_index, curves_altair, image, small_multiples
 from tracknb.view.panel import METRIC_HEAD, METRIC_RIGHT, family_charts, metric_rows, series_facts, thinned_points
@@ -81,7 +85,7 @@ _NAMES: Final = 8
 # Shown in places of their own.
 _SHOWN_ELSEWHERE: Final = (
     *(CELL_TAG, TRACEBACK_TAG, NOTE_TAG, LOCK_TAG, GIT_DIFF_TAG, GIT_UNTRACKED_TAG),
-    *(GRADE_TAG, HIDDEN_STATE_TAG, FILES_TAG),
+    *(GRADE_TAG, HIDDEN_STATE_TAG, FILES_TAG, CONTENTS_TAG),
 )
 # How many letters of a text, of a code and how many rows of a table the HTML may hold.
 _BOUNDS: Final = ((200, 8_000, 50), (60, 4_000, 50), (60, 2_000, 20), (30, 500, 8), (20, 200, 3))
@@ -129,6 +133,8 @@ class PageFacts:
     home: str = ""
     # The cells that the run depends on, its own not among them.
     cells: Sequence[CellExecution] = field(default_factory=tuple)
+    # Since the attempt before; None for a first one, and while the run goes on.
+    changes: Changes | None = None
 
 
 class RunPage(View):
@@ -174,6 +180,8 @@ class RunPage(View):
         lines = [fmt.one_line(fmt.clipped(self._headline(), 500)), ""]
         facts = [row for row in self._rows(times=times) if row[1]]
         lines.append(_aligned(facts))
+        if self._facts.changes is not None:
+            lines += ["", *self._facts.changes.lines()]
         if note := self._tags.get(NOTE_TAG):
             lines += ["", "note", _indented(note)]
         if data.params:
@@ -185,8 +193,8 @@ class RunPage(View):
             lines += ["", fmt.columns(METRIC_HEAD, metric_rows(self._series()), right=METRIC_RIGHT)]
         if times and self._tags.get(TRACEBACK_TAG):
             lines += ["", "traceback", _indented(self._private(self._tags[TRACEBACK_TAG]))]
-        if self.run.inputs.dataset_inputs:
-            lines += ["", fmt.columns(_DATA_HEAD, self._data_rows(times=times), right=[False] * len(_DATA_HEAD))]
+        if data_rows := self._data_rows(times=times):
+            lines += ["", fmt.columns(_DATA_HEAD, data_rows, right=[False] * len(_DATA_HEAD))]
         files = self._facts.files
         if rows := _file_rows([item for item in files.entries or () if times or not _is_captured(item.path)]):
             more = "" if len(rows) <= _FILES and not files.is_cut else "\nand more"
@@ -231,6 +239,7 @@ class RunPage(View):
             ("parent", facts.parent.name if facts.parent is not None else ""),
             ("children", children),
             ("source", self._source()),
+            ("outputs left out", tags.get(OUTPUTS_TAG, "")),
             # What a grade owes to the work tree is another thing on every machine.
             ("grade", tags.get(GRADE_TAG, "") if times or tags.get(GRADE_TAG) in DOUBTFUL else ""),
             *(
@@ -263,7 +272,9 @@ class RunPage(View):
             context = context_of(item)
             source = self._private(_source_of(item)) if times else ""
             rows.append([item.dataset.name, item.dataset.digest, context, source])
-        return rows
+        # Files in other folders are elsewhere on another machine.
+        files = read_files(self._tags).items()
+        return rows + [[path, digest, _READ, ""] for path, digest in files if times or not _is_absolute(path)]
 
     def _private(self, text: str) -> str:
         """Return a text that is saved into notebooks: it does not tell how the user's folder is called."""
@@ -286,6 +297,8 @@ class RunPage(View):
             f"<p><b>{safe(fmt.clipped(self._headline(), 1_000))}</b></p>",
             html_table(["", ""], facts, right=[False, False], letters=max(letters, 60)),
         ]
+        if self._facts.changes is not None:
+            parts.append(self._facts.changes.html())
         if note := self._tags.get(NOTE_TAG):
             parts.append(f"<p><b>note</b></p><pre>{safe(fmt.clipped(note, code))}</pre>")
         tables: list[tuple[Sequence[str], list[list[str]], Sequence[bool]]] = [
@@ -414,6 +427,7 @@ class RunPage(View):
                 "params": pairs(self.run.data.params),
                 "series": [{**series_facts(item), **thinned_points(item, limit)} for _, item in self._series()[:keys]],
                 "code": shortened(tags.get(CELL_TAG, ""), None if letters is None else 4 * letters),
+                "since": None if facts.changes is None else facts.changes.payload(letters),
                 "grade": short(tags.get(GRADE_TAG, "")),
                 "doubts": [short(line) for line in doubts_of(tags)[:keys]],
                 "cells": [
@@ -433,6 +447,10 @@ class RunPage(View):
                         "type": sendable(item.dataset.source_type),
                     }
                     for item in self.run.inputs.dataset_inputs[:keys]
+                ]
+                + [
+                    {"name": short(path), "digest": sendable(digest), "context": _READ, "source": "", "type": "file"}
+                    for path, digest in list(read_files(tags).items())[:keys]
                 ],
                 "files": {
                     "location": short(facts.files.location),
@@ -453,6 +471,8 @@ class RunPage(View):
 
 
 _DATA_HEAD: Final = ("data", "digest", "context", "source")
+# What a file was used for that code read and nobody logged.
+_READ: Final = "file read"
 
 
 def _lines(tags: Mapping[str, str], key: str) -> list[str]:
@@ -475,10 +495,18 @@ def _source_of(item: DatasetInput) -> str:
     return item.dataset.source_type if found is None else str(found)
 
 
+def _is_absolute(path: str) -> bool:
+    return path.startswith(("/", "~")) or path[1:2] == ":"
+
+
 def _is_captured(path: str) -> bool:
     """Tell whether a file is one that tracked cells keep by themselves; it is another on every machine."""
-    own = (lockfile.NAME, DIFF_NAME, UNTRACKED_FOLDER)
-    return path in own or path.startswith(f"{UNTRACKED_FOLDER}/") or any(item.startswith(f"{path}/") for item in own)
+    own = (lockfile.NAME, DIFF_NAME, UNTRACKED_FOLDER, OUTPUTS_FOLDER)
+    return (
+        path in own
+        or path.startswith((f"{UNTRACKED_FOLDER}/", f"{OUTPUTS_FOLDER}/"))
+        or any(item.startswith(f"{path}/") for item in own)
+    )
 
 
 def _file_rows(entries: Sequence[PageFile]) -> list[list[str]]:

@@ -41,6 +41,8 @@ from tracknb.view.chart import Panel as ChartPanel
 if TYPE_CHECKING:
     import altair as alt
 
+    from tracknb.view.changes import Changes
+
 # All curves of one output together; a point weighs some 40 bytes in JSON.
 _POINTS: Final = 1_000
 # Less than a table's: the picture beside it takes its share of the output.
@@ -62,17 +64,32 @@ _PART: Final = re.compile(
 class Panel(View):
     """One or several runs with their params, last values and curves."""
 
-    def __init__(self, runs: Sequence[LiveRun], *, now_ms: int, note: str) -> None:
+    def __init__(self, runs: Sequence[LiveRun], *, now_ms: int, note: str, changes: Mapping[str, Changes]) -> None:
         super().__init__()
         self.runs = tuple(runs)
         self.note = note
+        self.changes = changes
         self._now_ms = now_ms
         self.payload_limit = _PAYLOAD_LIMIT
 
     @classmethod
-    def of(cls, runs: Sequence[LiveRun], *, now_ms: int, note: str = "") -> Panel:
-        """Return the panel of runs as they are in memory; ``now_ms`` is when it is drawn."""
-        return cls(runs, now_ms=now_ms, note=note)
+    def of(
+        cls, runs: Sequence[LiveRun], *, now_ms: int, note: str = "", changes: Mapping[str, Changes] | None = None
+    ) -> Panel:
+        """Return the panel of runs as they are in memory.
+
+        Parameters
+        ----------
+        runs
+            The runs of a cell.
+        now_ms
+            When it is drawn, in milliseconds since 1970.
+        note
+            What is to be said of it.
+        changes
+            What changed since the attempt before, by run id. Without it the params that did are told.
+        """
+        return cls(runs, now_ms=now_ms, note=note, changes=changes or {})
 
     def text(self, *, times: bool = False) -> str:
         """Return a block of lines for each run, or one line each where there are many."""
@@ -92,7 +109,9 @@ class Panel(View):
             lines.append(run.error)
         lines += [f"alert: {text}" for text in alerts_of(run.tags)]
         lines += [f"hidden state: {text}" for text in _hidden(run)]
-        lines += [f"changed: {key} {old} → {new}" for key, old, new in run.changed]
+        changes = self.changes.get(run.run_id)
+        if changes is None:
+            lines += [f"changed: {key} {old} → {new}" for key, old, new in run.changed]
         if run.params:
             lines.append("params: " + ", ".join(f"{key}={value}" for key, value in run.params.items()))
         if (sets := set_texts(run.tags)) != "":
@@ -100,6 +119,8 @@ class Panel(View):
         if chips := chip_texts(run.tags):
             lines.append("tags: " + ", ".join(chips))
         lines = [fmt.one_line(fmt.clipped(line, _LINE_LETTERS)) for line in lines]
+        if changes is not None:
+            lines += ["", *changes.lines()]
         if run.series:
             lines += ["", self._metric_columns(run)]
         return "\n".join(lines)
@@ -167,7 +188,12 @@ class Panel(View):
             parts.append(_paragraph(run.error))
         parts += [_paragraph(f"Alert: {text}") for text in alerts_of(run.tags)[:_ROWS]]
         parts += [_paragraph(f"Hidden state: {text}") for text in _hidden(run)[:_ROWS]]
-        parts += [_paragraph(f"changed: {key} {old} → {new}", _LINE_LETTERS) for key, old, new in run.changed[:_ROWS]]
+        changes = self.changes.get(run.run_id)
+        if changes is None:
+            told = [f"changed: {key} {old} → {new}" for key, old, new in run.changed[:_ROWS]]
+            parts += [_paragraph(text, _LINE_LETTERS) for text in told]
+        else:
+            parts.append(changes.html())
         facts = [
             ("evaluation set", set_texts(run.tags)),
             ("tags", ", ".join(chip_texts(run.tags))),
@@ -232,6 +258,11 @@ class Panel(View):
         """
         return fitted(self._payload_of, self.payload_limit, count=len(self.runs), keys=self._most_keys)
 
+    def _since(self, run: LiveRun, letters: int | None) -> dict[str, Any] | None:
+        # Beside each other runs have no room for it.
+        changes = self.changes.get(run.run_id) if len(self.runs) == 1 else None
+        return None if changes is None else changes.payload(letters)
+
     def _most_keys(self) -> int:
         run = self.runs[0]
         return max(len(run.series), len(run.params), len(run.tags), len(run.changed))
@@ -259,6 +290,7 @@ class Panel(View):
             "runs": [
                 {
                     **run_facts(run, letters=letters, keys=keys),
+                    "since": self._since(run, letters),
                     "series": [
                         {**series_facts(series), **thinned_points(series, limit)} for _, series in _metrics(run)[:keys]
                     ],

@@ -1,5 +1,6 @@
 /** Runs side by side: table, curves, parallel coordinates, scatter plot, and what changed in their code. */
 
+import { CHANGES_CSS, changesView } from './changes';
 import { factsOf, groupings, groupsOf, type Cell, type Fact } from './compared';
 import { runSetOf } from './coordinates';
 import { CURVES_CSS, curvesView, type CurveGroup, type CurveRun, type CurvesView } from './curves';
@@ -8,6 +9,7 @@ import { button, h, setText, statusMark, uniqueId } from './dom';
 import { statusWord } from './format';
 import { MARKS_CSS } from './marks';
 import { pageFromRow } from './page';
+import { OUTPUTS_CSS, outputsView } from './outputs';
 import { PARALLEL_CSS, parallelView } from './parallel';
 import { SCATTER_CSS, scatterView } from './scatter';
 import { copyViewButton, viewLine } from './state';
@@ -42,6 +44,8 @@ const COMPARE_CSS = `
 .tracknb-view .tnb-side td small.tnb-better { color: var(--tnb-ok); }
 .tracknb-view .tnb-side td small.tnb-worse { color: var(--tnb-bad); }
 .tracknb-view .tnb-side td b { font-weight: 700; }
+.tracknb-view .tnb-columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 280px), 1fr)); gap: 8px; align-items: start; padding: 4px 0; }
+.tracknb-view .tnb-columns h4 { margin: 0; font-size: 13px; line-height: 24px; overflow-wrap: anywhere; }
 `;
 
 interface Part {
@@ -54,7 +58,7 @@ export function compareView(payload: ComparePayload, host: Host = {}): View {
   const shown = new Map<string, Part>();
   const root = makeRoot(
     () => shown.forEach(part => part.redraw?.()),
-    TABS_CSS + COMPARE_CSS + CURVES_CSS + DIFF_CSS + MARKS_CSS + PARALLEL_CSS + SCATTER_CSS
+    TABS_CSS + COMPARE_CSS + CHANGES_CSS + CURVES_CSS + DIFF_CSS + MARKS_CSS + OUTPUTS_CSS + PARALLEL_CSS + SCATTER_CSS
   );
   const { data } = payload;
   const open = (row: number) => host.open?.({ page: 'run', id: data.id[row] }, knownPage(payload, row));
@@ -72,6 +76,9 @@ export function compareView(payload: ComparePayload, host: Host = {}): View {
   }
   if (new Set(payload.code.codes.filter(code => code >= 0)).size > 0) {
     parts.set('code', ['Code', () => code(payload)]);
+  }
+  if (host.ask && payload.outputs?.some(Boolean)) {
+    parts.set('outputs', ['Outputs', () => outputs(payload, host)]);
   }
 
   const names = [...parts.keys()];
@@ -97,6 +104,7 @@ export function compareView(payload: ComparePayload, host: Host = {}): View {
       ...(host.inside ? [] : [h('span', { class: 'tnb-push' }), copy])
     ),
     ...payload.warnings.map(text => h('div', { class: 'tnb-warning', role: 'note' }, h('b', {}, 'Warning: '), text)),
+    ...changesView(payload.since),
     tabs.strip,
     ...names.map(name => tabs.panels[name]),
     h('div', { class: 'tnb-quiet' }, payload.note)
@@ -115,7 +123,8 @@ export function compareView(payload: ComparePayload, host: Host = {}): View {
 /** What a comparison knows of one run, for when no kernel tells more. */
 function knownPage(payload: ComparePayload, row: number): RunPagePayload {
   const page = pageFromRow(payload.data, row);
-  page.run.code = payload.code.dict[payload.code.codes[row]] ?? '';
+  // Code of several cells is no cell's: it must not be put back as one.
+  page.run.code = payload.code.several?.[payload.code.codes[row]] ? '' : (payload.code.dict[payload.code.codes[row]] ?? '');
   for (const curve of payload.curves) {
     const series = curve.runs.find(candidate => candidate.run === row);
     const at = page.run.series.findIndex(candidate => candidate.key === curve.key);
@@ -259,6 +268,21 @@ function curves(payload: ComparePayload): { element: HTMLElement; redraw(): void
     redraw: view.redraw,
     destroy: view.destroy
   };
+}
+
+/** What the runs' cells displayed, a column each. */
+function outputs(payload: ComparePayload, host: Host): Part {
+  const views = payload.labels.flatMap((label, row) => {
+    if (!payload.outputs?.[row]) {
+      return [];
+    }
+    const swatch = h('span', { class: 'tnb-swatch' });
+    swatch.style.background = runColor(payload.data.color[row]);
+    const view = outputsView(payload.data.id[row], null, host, () => undefined);
+    return [{ view, column: h('section', { 'aria-label': `Outputs of ${label}` }, h('h4', {}, swatch, ' ', label), view.element) }];
+  });
+  const element = h('div', { class: 'tnb-columns' }, ...views.map(({ column }) => column));
+  return { element, destroy: () => views.forEach(({ view }) => view.destroy()) };
 }
 
 /** What changed in a run's code since another's. */

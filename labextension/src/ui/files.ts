@@ -30,7 +30,7 @@ const CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-
  * The page of an HTML file for a sandboxed frame: without scripts, without what makes a browser
  * look up or open other addresses. The frame and its policy forbid both as well.
  */
-export function framed(text: string): string {
+export function framed(text: string, css = ''): string {
   const page = new DOMParser().parseFromString(text, 'text/html');
   page.querySelectorAll('script, link, meta, base, iframe, frame, object, embed, portal').forEach(each => each.remove());
   for (const link of page.querySelectorAll('[href], [action], [formaction], [ping], [*|href]')) {
@@ -40,7 +40,7 @@ export function framed(text: string): string {
       }
     }
   }
-  return `<!doctype html><meta http-equiv="Content-Security-Policy" content="${CSP}"><meta charset="utf-8">${page.documentElement.outerHTML}`;
+  return `<!doctype html><meta http-equiv="Content-Security-Policy" content="${CSP}"><meta charset="utf-8">${css && `<style>${css}</style>`}${page.documentElement.outerHTML}`;
 }
 
 export interface FilesView {
@@ -63,7 +63,7 @@ export function filesView(id: string, given: FilesJson, host: Host): FilesView {
   const cut = new Set<string>();
   let selected = '';
   let active = '';
-  let picture = '';
+  let free = (): void => undefined;
   let shown = 0;
 
   const canAsk = () => Boolean(host.ask) && (host.isThere?.() ?? true);
@@ -269,7 +269,9 @@ export function filesView(id: string, given: FilesJson, host: Host): FilesView {
     try {
       const answer = await host.ask({ ask: 'file', id, path: entry.path });
       if (turn === shown) {
-        body.replaceChildren(...content(answer, entry));
+        const look = previewOf(answer, nameOf(entry.path));
+        free = look.free;
+        body.replaceChildren(...look.elements);
       }
     } catch (error) {
       if (turn === shown) {
@@ -284,43 +286,9 @@ export function filesView(id: string, given: FilesJson, host: Host): FilesView {
     download(nameOf(path), 'application/octet-stream', [answer.buffers[0] as DataView<ArrayBuffer>]);
   }
 
-  function content(answer: Answer, entry: FileJson): HTMLElement[] {
-    const text = String(answer.text ?? '');
-    const more = answer.cut
-      ? [h('div', { class: 'tnb-quiet' }, `The first ${formatSize(text.length)} of ${formatSize(Number(answer.size))}. Download it to see the rest.`)]
-      : [];
-    switch (answer.kind) {
-      case 'image': {
-        const bytes = answer.buffers[0] as DataView<ArrayBuffer>;
-        // Opened in a tab of its own, an SVG runs its scripts: behind a data URL these are nobody's, behind an object URL Jupyter's.
-        picture =
-          answer.mime === 'image/svg+xml'
-            ? `data:image/svg+xml,${encodeURIComponent(new TextDecoder().decode(bytes))}`
-            : URL.createObjectURL(new Blob([bytes], { type: String(answer.mime) }));
-        return [h('img', { src: picture, alt: nameOf(entry.path) })];
-      }
-      case 'text':
-      case 'json':
-        return [h('pre', {}, text || '(empty)'), ...more];
-      case 'html':
-        return [
-          h('iframe', { sandbox: '', srcdoc: framed(text), title: nameOf(entry.path), referrerpolicy: 'no-referrer' }),
-          ...more
-        ];
-      case 'table':
-        return tableOf(answer);
-      case 'notebook':
-        return notebookOf(answer);
-      default:
-        return [h('div', { class: 'tnb-quiet' }, String(answer.note ?? 'There is no preview of this kind of file.'))];
-    }
-  }
-
   function forget(): void {
-    if (picture) {
-      URL.revokeObjectURL(picture);
-      picture = '';
-    }
+    free();
+    free = () => undefined;
   }
 
   function drawLocation(): void {
@@ -357,6 +325,43 @@ export function filesView(id: string, given: FilesJson, host: Host): FilesView {
       element.remove();
     }
   };
+}
+
+/** What is shown of a file, and what gives its memory back. */
+export interface Preview {
+  elements: HTMLElement[];
+  free(): void;
+}
+
+/** Show what the kernel answered of a file; `css` is for HTML that brings none along. */
+export function previewOf(answer: Answer, name: string, css = ''): Preview {
+  const text = String(answer.text ?? '');
+  const kept = (...elements: HTMLElement[]): Preview => ({ elements, free: () => undefined });
+  const more = answer.cut
+    ? [h('div', { class: 'tnb-quiet' }, `The first ${formatSize(text.length)} of ${formatSize(Number(answer.size))}. Download it to see the rest.`)]
+    : [];
+  switch (answer.kind) {
+    case 'image': {
+      const bytes = answer.buffers[0] as DataView<ArrayBuffer>;
+      // Opened in a tab of its own, an SVG runs its scripts: behind a data URL these are nobody's, behind an object URL Jupyter's.
+      if (answer.mime === 'image/svg+xml') {
+        return kept(h('img', { src: `data:image/svg+xml,${encodeURIComponent(new TextDecoder().decode(bytes))}`, alt: name }));
+      }
+      const src = URL.createObjectURL(new Blob([bytes], { type: String(answer.mime) }));
+      return { elements: [h('img', { src, alt: name })], free: () => URL.revokeObjectURL(src) };
+    }
+    case 'text':
+    case 'json':
+      return kept(h('pre', {}, text || '(empty)'), ...more);
+    case 'html':
+      return kept(h('iframe', { sandbox: '', srcdoc: framed(text, css), title: name, referrerpolicy: 'no-referrer' }), ...more);
+    case 'table':
+      return kept(...tableOf(answer));
+    case 'notebook':
+      return kept(...notebookOf(answer));
+    default:
+      return kept(h('div', { class: 'tnb-quiet' }, String(answer.note ?? 'There is no preview of this kind of file.')));
+  }
 }
 
 function tableOf(answer: Answer): HTMLElement[] {

@@ -1,11 +1,13 @@
 /** The page of a run: what it is, its curves, its code, its files. While it runs it follows the store. */
 
+import { CHANGES_CSS, changesView } from './changes';
 import { curvesView, CURVES_CSS, type CurvesView } from './curves';
 import { button, copyButton, copyIcon, h, iconButton, selectText, setText, statusMark } from './dom';
 import { filesView, FILES_CSS, type FilesView } from './files';
 import { formatAgo, formatDuration, formatElapsed, formatNumber, formatTime, fullNumber, statusWord, toNumber } from './format';
 import { isDoubtful } from './grade';
 import { markdown, MARKDOWN_CSS, safeLink } from './markdown';
+import { OUTPUTS_CSS, outputsView, type OutputsView } from './outputs';
 import { makeTabs, TABS_CSS } from './tabs';
 import { makeRoot, runColor } from './theme';
 import type { Answer, Host, JsonNumber, PageRun, Pair, RunData, RunPagePayload, SeriesJson, View } from './types';
@@ -125,7 +127,8 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
   let run: PageRun = payload.run;
   let curves: CurvesView | undefined;
   let files: FilesView | undefined;
-  const root = makeRoot(() => curves?.redraw(), TABS_CSS + CSS + CURVES_CSS + FILES_CSS + MARKDOWN_CSS);
+  let outputs: OutputsView | undefined;
+  const root = makeRoot(() => curves?.redraw(), TABS_CSS + CSS + CHANGES_CSS + CURVES_CSS + FILES_CSS + MARKDOWN_CSS + OUTPUTS_CSS);
   const body = h('div', { class: 'tnb-page' });
   root.element.append(body);
   const hasKernel = () => Boolean(host.ask) && (host.isThere?.() ?? true);
@@ -433,7 +436,25 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
   const note = h('div', { class: 'tnb-quiet' });
   const more = button('Load everything', () => void refresh(true), { class: 'tnb-edit' });
   const noteBar = h('div', { class: 'tnb-bar' }, note, more);
-  panels.overview.append(alerts, doubts, problem, trace, facts, noteSection, tagSection, h('div', { class: 'tnb-sections' }, params.element, metrics.element), dataSection);
+  const since = h('div');
+  function drawSince(): void {
+    if (changed('since', run.since ?? null)) {
+      since.replaceChildren(...changesView(run.since));
+    }
+  }
+  const outputSection = section('Outputs', []);
+  function drawOutputs(): void {
+    if (!changed('outputs', run.files.entries)) {
+      return;
+    }
+    if (!outputs) {
+      outputs = outputsView(run.id, run.files.entries, host, count => (outputSection.hidden = count === 0));
+      outputSection.append(outputs.element);
+    } else {
+      outputs.update(run.files.entries);
+    }
+  }
+  panels.overview.append(alerts, doubts, problem, trace, facts, since, outputSection, noteSection, tagSection, h('div', { class: 'tnb-sections' }, params.element, metrics.element), dataSection);
 
   // -- code -----------------------------------------------------------------------------
 
@@ -493,6 +514,8 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
     setText(traceText, run.traceback);
     trace.hidden = !run.traceback;
     drawFacts();
+    drawSince();
+    drawOutputs();
     drawNote();
     drawTags();
     drawTables();
@@ -602,6 +625,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
       sizes?.disconnect();
       curves?.destroy();
       files?.destroy();
+      outputs?.destroy();
       root.destroy();
     }
   };

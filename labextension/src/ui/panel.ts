@@ -1,5 +1,6 @@
 /** The live panel of running cells, and its final, static form. */
 
+import { CHANGES_CSS, changesView } from './changes';
 import { h, setText, statusMark } from './dom';
 import { formatDuration, formatElapsed, formatNumber, formatTime, fullNumber, statusWord, toNumber } from './format';
 import { axes, DASHES, followWidth, isSparse, noteNothing, padded, spread, uPlot } from './plot';
@@ -236,7 +237,7 @@ export function panelView(payload: PanelPayload, options: PanelOptions = {}): Vi
   const live = options.live ?? false;
   const charts = new Map<string, FamilyChart>();
   const lines = new Map<string, Line>();
-  const root = makeRoot(() => charts.forEach(chart => chart.redraw()));
+  const root = makeRoot(() => charts.forEach(chart => chart.redraw()), CHANGES_CSS);
   let offset = 0;
   let frame = 0;
   let timer = 0;
@@ -246,12 +247,13 @@ export function panelView(payload: PanelPayload, options: PanelOptions = {}): Vi
   const tileBox = h('div', { class: 'tnb-tiles' });
   const chips = h('div', { class: 'tnb-chips' });
   const changes = h('div', { class: 'tnb-quiet' });
+  const since = runs.length === 1 ? changesView(runs[0].since) : [];
   const alerts = h('div', { class: 'tnb-alert', role: 'status' });
   const doubts = h('div', { class: 'tnb-doubts', role: 'note', 'aria-label': 'Hidden state' });
   const errors = h('div', { class: 'tnb-error', role: 'alert' });
   const note = h('div', { class: 'tnb-quiet' }, payload.note ?? '');
   const waiting = h('div', { class: 'tnb-quiet' });
-  root.element.append(lineBox, alerts, doubts, waiting, chartBox, tileBox, chips, changes, errors, note);
+  root.element.append(lineBox, alerts, doubts, waiting, chartBox, tileBox, ...since, chips, changes, errors, note);
 
   const now = () => (live ? Math.max(Date.now() + offset, offset ? 0 : payload.now) : payload.now);
 
@@ -351,7 +353,8 @@ export function panelView(payload: PanelPayload, options: PanelOptions = {}): Vi
         chips.append(h('span', { class: 'tnb-quiet' }, `and ${words.length - CHIPS} more`));
       }
     }
-    const changed = several ? [] : runs.flatMap(run => run.changed);
+    // At the end all is told, and the params with it.
+    const changed = several || since.length ? [] : runs.flatMap(run => run.changed);
     const side = (text: string | null) => (text === null || text === '' ? '(none)' : text);
     setText(
       changes,

@@ -129,8 +129,15 @@ export interface PanelRunBase {
   hidden?: string[];
 }
 
+/** What changed since another run, in words; `diff` are lines that begin with their sign. */
+export interface SinceJson {
+  title: string;
+  changes: { kind: string; text: string; diff: string[] }[];
+}
+
 export interface PanelRun extends PanelRunBase {
   series: SeriesJson[];
+  since?: SinceJson | null;
 }
 
 export interface PanelPayload extends Common {
@@ -156,6 +163,8 @@ export interface ComparePayload extends Common {
   /** What makes the runs hard to compare. */
   warnings: string[];
   onlyDifferences: boolean;
+  /** The same in short, where two runs are compared. */
+  since?: SinceJson | null;
   /** The runs' names, told apart where two share one. */
   labels: string[];
   data: RunData;
@@ -163,7 +172,10 @@ export interface ComparePayload extends Common {
   units?: Record<string, string>;
   primary?: string | null;
   facts: CodedFact[];
-  code: { dict: string[]; codes: number[] };
+  /** With the cells that a run depends on; `several` says where there are such. */
+  code: { dict: string[]; codes: number[]; several?: boolean[] };
+  /** The rows whose cells displayed something. */
+  outputs?: boolean[];
   /** By metric; `run` is a row of `data`. */
   curves: { key: string; runs: (SeriesJson & { run: number })[] }[];
 }
@@ -216,6 +228,8 @@ export interface PageRun {
   code: string;
   /** The cells that the run depends on, in the order in which they ran, with the names for which it does. */
   cells?: { count: number; names: string[]; source: string }[];
+  /** Since the attempt before. */
+  since?: SinceJson | null;
   /** How far the run can be trusted to come out again, in a word (grade.ts), and why not further, each with what helps. */
   grade?: string;
   doubts?: string[];
