@@ -287,6 +287,8 @@ def open_run(
     if replayed is not None:
         merged[REPLAY_TAG] = replayed
         parent = parent or replayed
+        # It is no attempt of its own: what comes after it is held against the run itself.
+        group = None
     if parent is not None:
         merged[PARENT_TAG] = parent
     attempt_group = None

@@ -11,6 +11,7 @@ import time
 
 import nbformat
 import pytest
+from jupyter_client.manager import start_new_kernel
 
 import tracknb
 from tracknb.capture import git
@@ -88,7 +89,8 @@ def test_a_key_in_an_earlier_cell_does_not_reach_the_store(shell, store):
 
 def test_cells_of_before_the_extension_was_loaded_count_too(store, tmp_path):
     """A real kernel, run by nbclient as CI systems do."""
-    cells = ["rate = 4", "%load_ext tracknb\noffset = 1", TRACKED.replace("rate * 2", "rate * 2 + offset")]
+    load = "import math\n%load_ext tracknb\nimport os.path"
+    cells = ["rate = 4", load, TRACKED.replace("rate * 2", "math.floor(rate * 2)")]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     path = tmp_path / "early.ipynb"
@@ -97,7 +99,30 @@ def test_cells_of_before_the_extension_was_loaded_count_too(store, tmp_path):
     environment = {"TRACKNB_TRACKING_URI": f"sqlite:///{store}"}
     subprocess.run(command, check=True, capture_output=True, env={**os.environ, **environment})
     (run,) = tracknb.search_runs(search_all_experiments=True, output_format="list")
-    assert [cell.source for cell in tracknb.MlflowClient().get_cells(run.info.run_id)] == cells
+    found = tracknb.MlflowClient().get_cells(run.info.run_id)
+    assert [(cell.source, cell.names) for cell in found] == [
+        ("rate = 4", ("rate",)),
+        # What stands above the line that loads the extension was done unseen.
+        (load, ("math",)),
+        (cells[2], ()),
+    ]
+
+
+def test_cells_of_a_client_that_keeps_no_history_count_too(store, monkeypatch):
+    """As nbval runs them: nothing but the message knows the cell that loads the extension."""
+    monkeypatch.setenv("TRACKNB_TRACKING_URI", f"sqlite:///{store}")
+    manager, client = start_new_kernel()
+    load = "import math\n%load_ext tracknb"
+    try:
+        for cell in (load, "rate = math.floor(1.5)", TRACKED):
+            client.execute_interactive(cell, store_history=False, output_hook=lambda _: None, timeout=60)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    (run,) = tracknb.search_runs(search_all_experiments=True, output_format="list")
+    found = tracknb.MlflowClient().get_cells(run.info.run_id)
+    assert [(cell.source, cell.names) for cell in found][:1] == [(load, ("math",))]
+    assert len(found) == 3
 
 
 def test_code_is_shown_and_saved(shell, tmp_path):

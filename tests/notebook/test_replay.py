@@ -20,7 +20,8 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 
 import tracknb
-from tracknb.entities import PARENT_TAG, PYTHON_TAG, REPLAY_TAG
+from tracknb.entities import ATTEMPT_TAG, PARENT_TAG, PYTHON_TAG, REPLAY_TAG
+from tracknb.looking.finding import named_run
 from tracknb.view.replay import Departure, Difference
 
 CELLS = [
@@ -58,6 +59,11 @@ def test_a_replay_gives_the_same_numbers_and_is_a_child(store, tmp_path):
     assert verdict.verdict == "identical", verdict.text()
     assert verdict.text().startswith("forest: identical (5 cells in a new kernel, 1 metric compared)")
     assert verdict.replayed.data.metrics == run.data.metrics
+    # It has its run's name, and takes the place of neither the run nor its next attempt.
+    for text in ("forest", "last"):
+        assert named_run(tracknb.MlflowClient(), text).info.run_id == run.info.run_id
+    assert run.data.tags[ATTEMPT_TAG] == "1"
+    assert ATTEMPT_TAG not in verdict.replayed.data.tags
     assert verdict.replayed.data.tags[REPLAY_TAG] == verdict.replayed.data.tags[PARENT_TAG] == run.info.run_id
     assert "REPLAY" not in os.environ.get("TRACKNB_REPLAY_OF", "")
 

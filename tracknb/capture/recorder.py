@@ -52,6 +52,8 @@ class _Before:
     looks: dict[str, Look | None]
     states: dict[str, object]
     began: float
+    # The cell ran already: part of what it did was done unseen.
+    is_late: bool = False
     files: Opened = field(default_factory=Opened)
 
 
@@ -91,15 +93,16 @@ class Recorder:
     def adopt(self, source: str, code: str, *, execution_count: int) -> None:
         """Note a cell that ran before anybody watched: only its text tells what it did."""
         names = self._names_of(code)
-        held = {name for name in names.reads | names.stores if not is_atom(self._namespace.get(name))}
         execution = Execution(len(self.executions) + 1, source, "", execution_count, 0, None, "FINISHED")
         execution.reads, execution.kills = set(names.reads), set(names.binds)
-        execution.writes = names.binds | names.may_bind | held
+        execution.writes = names.binds | names.may_bind | self._held(names)
         execution.digests = {OTHERS: ""}
         self.executions.append(execution)
 
-    def begin(self, source: str, code: str, *, cell_id: str, execution_count: int, start_time: int) -> Execution:
-        """Note that a cell begins; ``code`` is what IPython makes of its source."""
+    def begin(
+        self, source: str, code: str, *, cell_id: str, execution_count: int, start_time: int, is_late: bool = False
+    ) -> Execution:
+        """Note that a cell begins, or runs already; ``code`` is what IPython makes of its source."""
         execution = Execution(len(self.executions) + 1, source, cell_id, execution_count, start_time)
         self.executions.append(execution)
         budget = Budget(_SECONDS)
@@ -111,7 +114,7 @@ class Recorder:
             if name not in self._looks and not is_atom(self._namespace[name]):
                 self._look(name, budget)
             looks[name] = self._looks.get(name)
-        self._before = _Before(code, names, reads, ids, looks, _states(), time.perf_counter())
+        self._before = _Before(code, names, reads, ids, looks, _states(), time.perf_counter(), is_late)
         watch(self._before.files)
         return execution
 
@@ -141,12 +144,15 @@ class Recorder:
         rebound = {name for name in now.keys() | before.ids.keys() if now.get(name) != before.ids.get(name)}
         sure = names.binds if execution.status == "FINISHED" else set()
         bound = (sure | names.may_bind) & (now.keys() | before.ids.keys())
-        # Importing once more what is there already changes nothing.
-        bound = {name for name in bound if name in rebound or not _is_imported(self._namespace.get(name))}
+        if not before.is_late:
+            # Importing once more what is there already changes nothing.
+            bound = {name for name in bound if name in rebound or not _is_imported(self._namespace.get(name))}
         kills = rebound | (sure & bound)
         writes = kills | bound
         changed, assumed = self._changed(before, now, kills, budget)
         writes |= changed | self._sharing(changed, now, before.looks)
+        if before.is_late:
+            writes |= self._held(names)
         if assumed:
             execution.assumed = assumed | self._sharing(assumed, now, before.looks)
             execution.assumed -= kills | bound | (changed - assumed)
@@ -156,6 +162,10 @@ class Recorder:
         self._note_digests(execution, now, budget)
         self._note_states(execution, before)
         self._note_files(execution, before.files)
+
+    def _held(self, names: CellNames) -> set[str]:
+        """Return the names of a cell whose objects it may have changed unseen."""
+        return {name for name in names.reads | names.stores if not is_atom(self._namespace.get(name))}
 
     def _changed(
         self, before: _Before, now: Mapping[str, int], kills: set[str], budget: Budget

@@ -15,7 +15,16 @@ from typing import Any
 from tracknb import active, config, fluent
 from tracknb.capture.environment import user_name
 from tracknb.client import TrackingClient, experiment_ids_by_name, no_such_experiment
-from tracknb.entities import ARCHIVED_TAG, Experiment, Run, evaluation_sets, is_marked, is_own_tag, star_tag
+from tracknb.entities import (
+    ARCHIVED_TAG,
+    REPLAY_TAG,
+    Experiment,
+    Run,
+    evaluation_sets,
+    is_marked,
+    is_own_tag,
+    star_tag,
+)
 from tracknb.errors import InvalidValue, NotFound
 
 # The newest runs that a view is given. What reaches the saved output is thinned further.
@@ -261,20 +270,26 @@ def _as_asked(
 
 
 def named_run(client: TrackingClient, text: str) -> Run:
-    """Return the run that an id, the beginning of one, a name or ``last`` means."""
+    """Return the run that an id, the beginning of one, a name or ``last`` means.
+
+    A replay, which has the name of its run, is meant only where nothing else is.
+    """
     if re.fullmatch(r"[0-9a-f]{32}", text):
         return client.get_run(text)
     places = places_of(client, (), all_experiments=True)
+    no_replay = f"tags.`{REPLAY_TAG}` IS NULL"
     if text == "last":
-        for run in _all_runs(client, places, page=1):
-            return run
+        for query in (no_replay, ""):
+            for run in client.search_runs(list(places), query, max_results=1):
+                return run
         raise NotFound("There is no run to show yet. Track a cell with: %%track_run --experiment my-experiment")
     # The store finds a name at once; its runs are gone through only to say which name was near.
     for quote in "'\"":
         if quote not in text:
-            called = client.search_runs(list(places), f"attributes.run_name = {quote}{text}{quote}", max_results=1)
-            if called:
-                return called[0]
+            is_called = f"attributes.run_name = {quote}{text}{quote}"
+            for query in (f"{is_called} AND {no_replay}", is_called):
+                for run in client.search_runs(list(places), query, max_results=1):
+                    return run
             break
     if re.fullmatch(r"[0-9a-f]{4,31}", text):
         beginning = client.search_runs(list(places), f"attributes.run_id LIKE '{text}%'", max_results=_PAGE)
@@ -292,11 +307,11 @@ def named_run(client: TrackingClient, text: str) -> Run:
     raise NotFound(f"No run is called '{text}', and no run's id begins so.{hint}")
 
 
-def _all_runs(client: TrackingClient, places: Iterable[str], page: int = _PAGE) -> Iterator[Run]:
+def _all_runs(client: TrackingClient, places: Iterable[str]) -> Iterator[Run]:
     """Give every run, the newest first, reading pages only as they are needed."""
     token: str | None = None
     while True:
-        found = client.search_runs(list(places), max_results=page, page_token=token)
+        found = client.search_runs(list(places), max_results=_PAGE, page_token=token)
         yield from found
         token = found.token
         if token is None:

@@ -317,13 +317,18 @@ class Session:
     def _record_earlier(self) -> None:
         """Take in the cells that ran before the extension was loaded, and the one that loads it."""
         history = self.shell.history_manager
-        inputs = list(history.input_hist_raw[1:]) if history is not None else []
-        for number, raw in enumerate(inputs, 1):
+        inputs = list(enumerate(history.input_hist_raw[1:], 1)) if history is not None else []
+        running = _message_code(self.shell)
+        if running is not None and (not inputs or inputs[-1][1] != running):
+            # Some clients, as nbval, have nothing kept of what they run.
+            inputs.append((0, running))
+        for number, raw in inputs:
             code = str(self.shell.transform_cell(raw))  # type: ignore[no-untyped-call]
-            if number < len(inputs):
+            if (number, raw) != inputs[-1]:
                 self._recorder.adopt(raw, code, execution_count=number)
             else:
-                self._recorder.begin(raw, code, cell_id="", execution_count=number, start_time=names.now_ms())
+                now = names.now_ms()
+                self._recorder.begin(raw, code, cell_id="", execution_count=number, start_time=now, is_late=True)
 
     def hear(self, page: object, told: object) -> None:
         """Take in how a page's notebook stands; `line.Listener`."""
@@ -465,12 +470,22 @@ def _graded(tags: Mapping[str, str], hidden: Sequence[Hidden], files: Mapping[st
     return found
 
 
-def _message_id(shell: InteractiveShell) -> str:
-    """Return the id of the message that the executed cell came in; empty outside of a kernel."""
+def _message(shell: InteractiveShell) -> dict[str, Any]:
+    """Return the message that the executed cell came in; empty outside of a kernel."""
     kernel = getattr(shell, "kernel", None)
     parent = kernel.get_parent("shell") if kernel is not None else None
-    header = parent.get("header") if isinstance(parent, dict) else None
+    return parent if isinstance(parent, dict) else {}
+
+
+def _message_id(shell: InteractiveShell) -> str:
+    header = _message(shell).get("header")
     return str(header.get("msg_id", "")) if isinstance(header, dict) else ""
+
+
+def _message_code(shell: InteractiveShell) -> str | None:
+    content = _message(shell).get("content")
+    code = content.get("code") if isinstance(content, dict) else None
+    return code if isinstance(code, str) else None
 
 
 def _outcome(result: ExecutionResult | None) -> tuple[str, str | None, str | None]:
