@@ -45,7 +45,8 @@ def run_each(lab_page, count):
 @pytest.fixture
 def page(lab, lab_page, request):
     """The page of a run, made by `%track show last`, and the name of its store."""
-    store = re.sub(r"\W", "_", request.node.name)[:40]
+    # A test that is done again needs a store of its own.
+    store = re.sub(r"\W", "_", request.node.name)[:40] + f"_{getattr(request.node, 'execution_count', 1)}"
     cells = [f"{LOAD}\ntracknb.set_tracking_uri('{store}.db')", TRAIN, "%track show last"]
     lab_page.open(lab.write(f"{store}.ipynb", cells))
     run_each(lab_page, len(cells))
