@@ -15,8 +15,10 @@ from tests.servers import S3, MissingServer
 from tracknb import active, client
 from tracknb.capture import secrets
 
-# What the tests of these folders start is dear, so each of them is one worker's.
+# What the tests of these folders start is dear, so each of them is one worker's. Those in the browser wait
+# more than they work, and are the longest: two workers have them.
 _TOGETHER = ("browser", "differential", "transfer")
+_SECOND = ("test_accessibility.py", "test_hostile.py", "test_notebook7.py", "test_wheel.py")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -26,7 +28,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         folder = item.path.relative_to(root).parts[0] if item.path.is_relative_to(root) else ""
         if folder in _TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(folder))
+            group = f"{folder} 2" if item.path.name in _SECOND else folder
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture
