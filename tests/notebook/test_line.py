@@ -153,6 +153,21 @@ def test_a_panel_that_this_kernel_does_not_hold_comes_from_the_store(kernel):
     assert [run["name"] for run in told[MIME]["runs"]] == ["one"]
 
 
+def test_what_a_page_says_is_no_execution(kernel):
+    """Matplotlib shows and closes all figures after one, also those that the cell beside is still drawing."""
+    count = "executed = []\nget_ipython().events.register('post_execute', lambda: executed.append(1))"
+    kernel.execute_interactive(count, timeout=PATIENCE)
+    page = Page(kernel, "unknown")
+    page.say({"notebook": None})
+    page.ask({"ask": "nothing"})
+
+    told = []
+    kernel.execute_interactive("print(len(executed))", timeout=PATIENCE, output_hook=told.append)
+
+    # Its own registration is told after the cell that made it.
+    assert [item["content"]["text"] for item in told if item["msg_type"] == "stream"] == ["1\n"]
+
+
 def ids_in_store(client):
     answers = []
     client.execute_interactive(

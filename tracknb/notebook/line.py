@@ -135,7 +135,6 @@ def _opened(listener: Listener, comm: Any, message: Any) -> None:
         page.is_open = False
         listener.forget(page)
 
-    @comm.on_msg  # type: ignore[untyped-decorator]
     def heard(message: Any) -> None:
         data = _data_of(message)
         if data.get("left") is True:
@@ -151,6 +150,10 @@ def _opened(listener: Listener, comm: Any, message: Any) -> None:
     @comm.on_close  # type: ignore[untyped-decorator]
     def closed(message: Any) -> None:
         leave()
+
+    # Instead of `on_msg`, which tells the shell's listeners that code was executed. Matplotlib's then shows and closes
+    # all figures, in this thread: also those that the cell beside is still drawing.
+    comm.handle_msg = heard
 
 
 def _data_of(message: Any) -> dict[str, Any]:
