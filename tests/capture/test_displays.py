@@ -28,6 +28,16 @@ def test_pictures_come_as_bytes_or_in_base64():
     assert shown.files() == ({"a": {"outputs/1.png": b"\x89PNG"}, "b": {"outputs/1.jpg": b"\xff\xd8"}}, "")
 
 
+def test_an_output_that_is_not_what_it_says_costs_no_other():
+    circle = {}
+    circle["again"] = circle
+    shown = Displays()
+    for data in ({"image/png": "abc"}, {"application/json": circle}, {"image/png": 3.5}, {"text/plain": "kept"}):
+        shown.add(data, owner="a")
+
+    assert shown.files() == ({"a": {"outputs/4.txt": b"kept"}}, "3 not what they say")
+
+
 def test_an_update_takes_the_place_of_its_display_and_of_no_other():
     shown = Displays()
     shown.add({"text/plain": "1"}, owner="a", display_id="x")

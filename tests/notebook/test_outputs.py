@@ -184,6 +184,25 @@ def test_unloading_the_extension_in_the_cell_leaves_ipythons_own_methods(shell):
     assert kept() == {"1.txt": b"1"}
 
 
+def test_what_another_extension_put_over_ipythons_methods_stays(shell):
+    """Also where it did so while the cell ran, over what listens: that hears nothing any more."""
+    publish, heard = shell.display_pub.publish, []
+
+    def theirs(*arguments, **options):
+        heard.append(arguments)
+        publish(*arguments, **options)
+
+    shell.display_pub.publish = theirs
+    shell.run_cell("%%track_run\npub = get_ipython().display_pub\npub.publish({'text/plain': '1'})")
+    assert (shell.display_pub.publish, len(heard)) == (theirs, 1)
+
+    shell.run_cell("%%track_run\ninner = pub.publish\npub.publish = mine = lambda *a, **o: inner(*a, **o)")
+    assert shell.display_pub.publish is shell.user_ns["mine"]
+    shell.run_cell("%%track_run\npub.publish({'text/plain': '2'})")
+    assert kept() == {"1.txt": b"2"}
+    assert len(heard) == 2
+
+
 def test_outputs_and_changes_reach_over_a_bucket(shell, s3, monkeypatch):
     monkeypatch.setenv("TRACKNB_ARTIFACT_ROOT", f"s3://{s3.bucket()}/outputs")
     cell = "%%track_run --experiment far --param lr={}\n'shown'"

@@ -99,14 +99,13 @@ class Displays:
         """
         if any(kind.startswith(_NO_OUTPUTS) for kind in data):
             return
-        known = self._by_id.get(display_id) if update and display_id is not None else None
-        if update and known is None:
-            # Of another cell: what is under this one has not changed.
-            return
         forms = _forms_of(data, self._limits.each_bytes)
         with self._lock:
-            if known is not None:
-                known.forms = forms
+            if update:
+                # Without one it is of another cell: what is under this one has not changed.
+                known = self._by_id.get(display_id or "")
+                if known is not None:
+                    known.forms = forms
                 return
             if self._is_clearing:
                 self._clear()
@@ -144,12 +143,17 @@ class Displays:
         found: dict[str, dict[str, bytes]] = {}
         counts = dict(counts or {})
         limits = self._limits
-        large = full = together = 0
+        large = full = unreadable = together = 0
         for shown in self._shown:
             number = counts[shown.owner] = counts.get(shown.owner, 0) + 1
             for ending, form in shown.forms.items():
-                # Only now: a display may have been updated a thousand times.
-                content = _bytes_of(form)
+                try:
+                    # Only now: a display may have been updated a thousand times.
+                    content = _bytes_of(form)
+                except (ValueError, TypeError, RecursionError):
+                    # Anything may be displayed as anything: a picture that is none, data that no file can hold.
+                    unreadable += 1
+                    continue
                 if content is None or len(content) > limits.each_bytes:
                     large += 1
                 elif together + len(content) > limits.all_bytes:
@@ -160,6 +164,7 @@ class Displays:
         reasons = [
             f"{large:,} larger than {_size(limits.each_bytes)}" if large else "",
             f"{full:,} beyond {_size(limits.all_bytes)} together" if full else "",
+            f"{unreadable:,} not what {'it says' if unreadable == 1 else 'they say'}" if unreadable else "",
             f"{self._too_many:,} after the first {limits.outputs}" if self._too_many else "",
         ]
         return found, ", ".join(filter(None, reasons))
