@@ -7,11 +7,11 @@ times and ids, is not a change.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from tracknb.capture import readfiles
 from tracknb.capture.lockfile import Lock
 from tracknb.entities import (
     ACCELERATOR_TAG,
@@ -70,7 +70,7 @@ class Changes:
     since: str
     causes: tuple[Change, ...]
     metrics: tuple[Change, ...]
-    has_metrics: bool = field(default=True)
+    has_metrics: bool = True
 
     def headline(self) -> str:
         """Return what the list is called; all there is to say where nothing changed."""
@@ -141,11 +141,7 @@ def changes_between(old: Facts, new: Facts, *, goals: Goals, since: str | None =
 
 def read_files(tags: Mapping[str, str]) -> dict[str, str]:
     """Return the files that the cells behind a run read: digests by path."""
-    try:
-        held = json.loads(tags.get(CONTENTS_TAG, "{}"))
-    except ValueError:
-        return {}
-    return {str(path): str(digest) for path, digest in held.items()} if isinstance(held, dict) else {}
+    return readfiles.read(tags.get(CONTENTS_TAG, ""))
 
 
 def _item(change: Change) -> str:
@@ -228,14 +224,14 @@ def _files(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Change]:
             else:
                 yield Change("data", f"data {shown}: {_OTHER}")
     # What is only read once, such as a file that is kept in memory, is no change: told is what came in its place.
-    gone, come = ([path for path in sorted(a.keys() - b) if not path.endswith(_CODE_FILE)] for a, b in _both(old, new))
+    gone, come = _data_only_in(old, new), _data_only_in(new, old)
     if gone and come:
         yield from (Change("data", f"data {_path(path)}: gone") for path in gone)
         yield from (Change("data", f"data {_path(path)}: new") for path in come)
 
 
-def _both(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[tuple[Mapping[str, str], Mapping[str, str]], ...]:
-    return (old, new), (new, old)
+def _data_only_in(files: Mapping[str, str], others: Mapping[str, str]) -> list[str]:
+    return [path for path in sorted(files.keys() - others) if not path.endswith(_CODE_FILE)]
 
 
 def _path(path: str) -> str:

@@ -19,7 +19,6 @@ from tracknb.entities import (
     END_REASON_TAG,
     ERROR_TAG,
     EXECUTION_COUNT_TAG,
-    FILES_TAG,
     GIT_BRANCH_TAG,
     GIT_CHANGES_TAG,
     GIT_COMMIT_TAG,
@@ -37,6 +36,7 @@ from tracknb.entities import (
     PYTHON_TAG,
     SOURCE_NAME_TAG,
     SOURCE_TYPE_TAG,
+    STAMPS_TAG,
     TRACEBACK_TAG,
     CellExecution,
     DatasetInput,
@@ -85,7 +85,7 @@ _NAMES: Final = 8
 # Shown in places of their own.
 _SHOWN_ELSEWHERE: Final = (
     *(CELL_TAG, TRACEBACK_TAG, NOTE_TAG, LOCK_TAG, GIT_DIFF_TAG, GIT_UNTRACKED_TAG),
-    *(GRADE_TAG, HIDDEN_STATE_TAG, FILES_TAG, CONTENTS_TAG),
+    *(GRADE_TAG, HIDDEN_STATE_TAG, STAMPS_TAG, CONTENTS_TAG),
 )
 # How many letters of a text, of a code and how many rows of a table the HTML may hold.
 _BOUNDS: Final = ((200, 8_000, 50), (60, 4_000, 50), (60, 2_000, 20), (30, 500, 8), (20, 200, 3))

@@ -15,7 +15,7 @@ import type { Answer, Host, JsonNumber, PageRun, Pair, RunData, RunPagePayload, 
 const NOTE = 'mlflow.note.content';
 const HIDDEN = /^(?:mlflow|tracknb)\./;
 /** Shown in places of their own. */
-const ELSEWHERE = new Set([NOTE, 'tracknb.source.cell', 'tracknb.traceback', 'tracknb.grade', 'tracknb.hidden_state', 'tracknb.files']);
+const ELSEWHERE = new Set([NOTE, 'tracknb.source.cell', 'tracknb.traceback', 'tracknb.grade', 'tracknb.hidden_state', 'tracknb.data.files', 'tracknb.data.stamps']);
 const EVERY = 1_000;
 const AFTER_FAILURE = 5_000;
 const FILTER_FROM = 20;
