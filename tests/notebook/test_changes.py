@@ -160,6 +160,17 @@ def test_a_file_that_the_cells_made_is_no_data_of_the_run(shell, tmp_path, monke
     assert "tracknb.data.files" not in tracknb.show("last").run.data.tags
 
 
+def test_what_a_cell_is_needed_for_is_told_in_words(shell, tmp_path, monkeypatch):
+    """Of a file not where it lies: pages are saved into notebooks."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TAXI", "")
+    shell.run_cell("import os\nos.environ['TAXI'] = open('made.txt', 'w').write('3') * 'a'", store_history=True)
+    shell.run_cell("%%track_run\nvalue = open('made.txt').read() + os.getenv('TAXI')", store_history=True)
+
+    assert tracknb.show("last").payload()["run"]["cells"][0]["names"] == ["made.txt", "os", "os.environ"]
+    assert tracknb.code().text().startswith("# [1] for made.txt, os, os.environ\n")
+
+
 def test_a_run_over_several_cells_keeps_the_files_of_all(shell, tmp_path, monkeypatch):
     """Also where a file's name is no text, and where none of its cells needs another."""
     monkeypatch.chdir(tmp_path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracknb.capture import lockfile
 from tracknb.capture.displays import FOLDER as OUTPUTS_FOLDER
+from tracknb.capture.executions import in_words
 from tracknb.capture.git import DIFF_NAME, UNTRACKED_FOLDER
 from tracknb.capture.hidden import DOUBTFUL
 from tracknb.entities import (
@@ -433,7 +434,7 @@ class RunPage(View):
                 "cells": [
                     {
                         "count": cell.execution_count,
-                        "names": [sendable(name) for name in cell.names[:_NAMES]],
+                        "names": [sendable(in_words(name)) for name in cell.names[:_NAMES]],
                         "source": short(cell.source),
                     }
                     for cell in facts.cells[: keys if keys is None else 2 * keys]

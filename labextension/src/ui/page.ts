@@ -481,7 +481,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
     setText(earlierTitle, cells.length === 1 ? 'One earlier cell that it depends on' : `${cells.length} earlier cells that it depends on, in their order`);
     earlierCells.replaceChildren(
       ...cells.flatMap(({ count, names, source }) => [
-        h('div', { class: 'tnb-quiet' }, `${count ? `[${count}] ` : ''}for ${names.map(name => name.replace(/^\w+:/, '')).join(', ')}`),
+        h('div', { class: 'tnb-quiet' }, `${count ? `[${count}] ` : ''}for ${names.join(', ')}`),
         h('pre', { class: 'tnb-source-code', tabindex: '0', 'aria-label': `Code of an earlier cell ${count || ''}` }, source)
       ])
     );
