@@ -116,11 +116,14 @@ def test_an_output_belongs_to_the_run_that_was_open(folder):  # noqa: F811
         "for name in ('one', 'two'):\n"
         "    with tracknb.start_run(run_name=name):\n"
         "        display(name)\n"
+        "        name == 'one' and display('x' * 6_000_000)\n"
         "display('both')",
     )
 
     assert kept(of="one") == {"1.txt": b"'one'"}
     assert kept(of="two") == {"1.txt": b"'two'", "2.txt": b"'both'"}
+    tags = [tracknb.show(name).run.data.tags.get("tracknb.outputs.left_out") for name in ("one", "two")]
+    assert tags == ["1 larger than 5 MB", None]
 
 
 def test_nothing_is_kept_where_nobody_wants_it(folder, monkeypatch):  # noqa: F811

@@ -45,15 +45,20 @@ class Outputs:
     def keep(self) -> None:
         """Stop listening, and keep what was displayed in the files of the cell's runs."""
         self.stop()
-        places = {opened.run.info.run_id: opened.run.info.artifact_uri for opened in active.cell_opened()}
-        counts = {run_id: _count(places[run_id]) for run_id in self._displays.owners() & places.keys()}
+        runs = {opened.run.info.run_id: opened for opened in active.cell_opened()}
+        counts = {
+            run_id: _count(runs[run_id].run.info.artifact_uri) for run_id in self._displays.owners() & runs.keys()
+        }
         files, left_out = self._displays.files(counts)
-        for run_id in counts:
-            keep_files(files.get(run_id, {}), places[run_id], _warn)
-        opened = active.shown_in()
-        if left_out and opened is not None:
-            opened.client.set_tags(opened.run.info.run_id, {OUTPUTS_TAG: left_out})
-            _say(f"Not all that this cell displayed is kept with its run: {left_out}.")
+        for run_id in files.keys() & runs.keys():
+            try:
+                keep_files(files[run_id], runs[run_id].run.info.artifact_uri, _warn)
+            except Exception as problem:
+                # A folder that refuses them is one run's; the other runs have their own.
+                _warn(problem)
+        for run_id in left_out.keys() & runs.keys():
+            runs[run_id].client.set_tags(run_id, {OUTPUTS_TAG: left_out[run_id]})
+            _say(f"Not all that this cell displayed is kept with its run: {left_out[run_id]}.")
 
     def _listen(self, owner: Any, name: str, hears: Callable[..., None]) -> Callable[[], None]:
         """Let a function hear of each call of an object's method, after it was done; return what ends that."""
