@@ -74,6 +74,13 @@ def test_an_evaluation_set_with_other_contents_is_named_once():
     assert words(*sides) == ["evaluation set march: other contents"]
 
 
+def test_an_empty_value_is_told_from_none():
+    assert words(facts(params={}, tags={"note": "a"}), facts(params={"prefix": ""}, tags={"note": ""})) == [
+        "param prefix (none) → ''",
+        "tag note a → ''",
+    ]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [

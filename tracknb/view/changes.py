@@ -166,7 +166,7 @@ def _plural(kind: str) -> str:
 
 def _values(old: str | None, new: str | None) -> str:
     """Return ``old → new``; of long texts the part from where they differ."""
-    texts = [fmt.one_line(text) if text else "(none)" for text in (old, new)]
+    texts = ["(none)" if text is None else fmt.one_line(text) or "''" for text in (old, new)]
     if max(map(len, texts)) > _LETTERS:
         same = next((at for at, pair in enumerate(zip(*texts, strict=False)) if pair[0] != pair[1]), 0)
         start = max(0, same - 10) if same > _LETTERS // 2 else 0
@@ -192,7 +192,7 @@ def _data(old: Run, new: Run) -> Iterator[Change]:
     sets = set_texts(old.data.tags), set_texts(new.data.tags)
     digests = old.data.tags.get(EVALUATION_DIGEST_TAG), new.data.tags.get(EVALUATION_DIGEST_TAG)
     if sets[0] != sets[1]:
-        yield Change("evaluation set", f"evaluation set {_values(*sets)}")
+        yield Change("evaluation set", f"evaluation set {_values(*(text or None for text in sets))}")
     elif None not in digests and digests[0] != digests[1]:
         yield Change("evaluation set", f"evaluation set {fmt.clipped(sets[1], _LETTERS)}: {_OTHER}")
     used = _used(old), _used(new)
