@@ -20,8 +20,8 @@ from tracknb.installing import environment
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def wanted(*pinned, python=HERE, local=(), others=()):
-    return Requirements(python=python, pinned=pinned, others=others, local=local, unpinned=())
+def wanted(*pinned, python=HERE, local=None, others=()):
+    return Requirements(python=python, pinned=pinned, others=others, local=local or {}, unpinned=())
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_another_python_is_refused_where_nothing_can_fetch_it(pip_only):
 
 
 def test_a_folder_that_is_gone_is_named(pip_only):
-    gone = wanted(local=("taxi (/srv/gone (old)/taxi)",), others=("-e file:///srv/gone%20(old)/taxi",))
+    gone = wanted(local={"taxi": "/srv/gone (old)/taxi"}, others=("-e file:///srv/gone%20(old)/taxi",))
     with pytest.raises(TracknbError, match=r"^taxi \(/srv/gone \(old\)/taxi\) was installed from a folder"):
         opened(gone, [])
 

@@ -119,12 +119,13 @@ DATASET_CONTEXT_TAG = f"{_DATA}context"
 HIDDEN_STATE_TAG = "tracknb.hidden_state"
 # What the files held that the cells behind a run read: JSON of paths and digests, the same on every machine.
 CONTENTS_TAG = "tracknb.data.files"
+# How those and the cells' own modules stood, to ask later whether they have changed: only the machine that made
+# the run can tell, without reading them again.
+STAMPS_TAG = "tracknb.data.stamps"
 # What a tracked cell displayed and no file of the run keeps, in words.
 OUTPUTS_TAG = "tracknb.outputs.left_out"
 # How far a run can be trusted to come out again, in a word of `capture/hidden.py`; only runs of cells have one.
 GRADE_TAG = "tracknb.grade"
-# How the files stood that a run's cells had read; only the machine that made the run can tell what has changed.
-FILES_TAG = "tracknb.files"
 # The id of the run that a run is the replay of.
 REPLAY_TAG = "tracknb.replay_of"
 # What begins so holds an alert's sentence; the rest names the rule and the metric.

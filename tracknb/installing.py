@@ -82,9 +82,9 @@ def environment(wanted: Requirements, *, say: Callable[[str], None]) -> Iterator
         The Python that was recorded is not here, a folder is gone, the index cannot be
         reached or something cannot be installed; the message names it.
     """
-    for place in wanted.local:
-        if not os.path.exists(place.partition(" (")[2].removesuffix(")")):
-            raise TracknbError(f"{place} was installed from a folder that is no longer there. {_INSTEAD}")
+    for name, path in wanted.local.items():
+        if not os.path.exists(path):
+            raise TracknbError(f"{name} ({path}) was installed from a folder that is no longer there. {_INSTEAD}")
     uv = shutil.which("uv")
     if uv is None and importlib.util.find_spec("pip") is None:
         raise MissingExtra("A new environment needs uv or pip. Install: pip install uv")
@@ -122,7 +122,7 @@ def _made(wanted: Requirements, folder: Path, uv: str | None, say: Callable[[str
     _give_tracknb(python, folder)
     say(f"Installed in {time.monotonic() - began:.0f} s.")
     told = _answer(python, "import platform; print(platform.python_version())", folder)
-    description = f"and a new environment of {packages}, Python {told}"
+    description = f"a new environment of {packages}, Python {told}"
     variables = {**outside(os.environ), "VIRTUAL_ENV": str(place)}
     variables["PATH"] = os.pathsep.join([str(python.parent), variables.get("PATH", os.defpath)])
     return Environment(python, variables, description, tuple(_notes(wanted, told)))
@@ -174,7 +174,8 @@ def _notes(wanted: Requirements, told: str) -> Iterator[str]:
     if wanted.python and wanted.python.count(".") == 2 and wanted.python != told:
         yield f"Python was {wanted.python}."
     if wanted.local:
-        yield f"Installed from this machine, as it is now: {', '.join(wanted.local)}."
+        places = ", ".join(f"{name} ({path})" for name, path in wanted.local.items())
+        yield f"Installed from this machine, as it is now: {places}."
     if wanted.unpinned:
         yield f"Recorded without a version, so the newest: {', '.join(wanted.unpinned)}."
     if os.environ.get("PYTHONPATH"):

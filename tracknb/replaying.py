@@ -14,7 +14,7 @@ from typing import Any, Final
 from tracknb import config
 from tracknb.capture import lockfile
 from tracknb.capture.environment import VARIABLES
-from tracknb.capture.executions import DELETED, FILE, OTHERS, STATE
+from tracknb.capture.executions import DELETED, OTHERS, in_words
 from tracknb.client import TrackingClient
 from tracknb.entities import HIDDEN_STATE_TAG, PYTHON_TAG, REPLAY_TAG, SOURCE_NAME_TAG, CellExecution, Run, RunStatus
 from tracknb.errors import InvalidValue, MissingExtra, TracknbError
@@ -25,14 +25,6 @@ from tracknb.view.replay import Departure, Difference, ReplayVerdict, compared_m
 
 # Beyond this share of a value two numbers count as different: other machines round sums otherwise.
 TOLERANCE: Final = 1e-6
-_STATES: Final = {
-    f"{STATE}random": "the state of random's random numbers",
-    f"{STATE}numpy": "the state of numpy's random numbers",
-    f"{STATE}torch": "the state of torch's random numbers",
-    f"{STATE}environ": "os.environ",
-    f"{STATE}path": "sys.path",
-    f"{STATE}cwd": "the working directory",
-}
 _NEEDED: Final = ("nbclient", "nbformat", "ipykernel")
 
 
@@ -211,19 +203,12 @@ def departure(cells: Sequence[CellExecution], again: Sequence[CellExecution]) ->
         for name in cell.names:
             then, now = cell.digests.get(name, ""), held.get(name, "" if OTHERS in held else DELETED)
             if not then or not now:
-                unknown.append(_called(name))
+                unknown.append(in_words(name))
             elif then != now:
-                departed.append(_called(name))
+                departed.append(in_words(name))
         if departed:
             return Departure(cell.execution_count, cell.source, tuple(departed), tuple(dict.fromkeys(unknown)))
     return None
-
-
-def _called(name: str) -> str:
-    """Return a name as a person would call it: files and states go by more than their own."""
-    if name.startswith(FILE):
-        return os.path.basename(name)
-    return _STATES.get(name, name)
 
 
 def _replays(client: TrackingClient, run: Run) -> list[Run]:

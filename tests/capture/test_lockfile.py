@@ -106,7 +106,7 @@ def test_installers_are_told_where_each_package_is_to_be_had(tmp_path, monkeypat
             "taxi-url @ https://example.org/t.whl",
             f"taxi-local @ {(tmp_path / 'taxi local').as_uri()}",
         ),
-        local=("taxi-edit (/srv/taxi edit)", f"taxi-local ({tmp_path}/taxi local)"),
+        local={"taxi-edit": "/srv/taxi edit", "taxi-local": f"{tmp_path}/taxi local"},
         unpinned=("taxi-odd",),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 
@@ -157,6 +158,28 @@ def test_a_file_that_the_cells_made_is_no_data_of_the_run(shell, tmp_path, monke
     shell.run_cell("%%track_run\nvalue = open('made.txt').read()")
 
     assert "tracknb.data.files" not in tracknb.show("last").run.data.tags
+
+
+def test_what_a_cell_is_needed_for_is_told_in_words(shell, tmp_path, monkeypatch):
+    """Of a file not where it lies: pages are saved into notebooks."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TAXI", "")
+    shell.run_cell("import os\nos.environ['TAXI'] = open('made.txt', 'w').write('3') * 'a'", store_history=True)
+    shell.run_cell("%%track_run\nvalue = open('made.txt').read() + os.getenv('TAXI')", store_history=True)
+
+    assert tracknb.show("last").payload()["run"]["cells"][0]["names"] == ["made.txt", "os", "os.environ"]
+    assert tracknb.code().text().startswith("# [1] for made.txt, os, os.environ\n")
+
+
+def test_a_run_over_several_cells_keeps_the_files_of_all(shell, tmp_path, monkeypatch):
+    """Also where a file's name is no text, and where none of its cells needs another."""
+    monkeypatch.chdir(tmp_path)
+    for name in (b"points.csv", b"zones\xff.csv"):
+        open(name, "w").close()
+    shell.run_cell("import tracknb\ntracknb.start_run()\nopen('points.csv').read();")
+    shell.run_cell(r"open(b'zones\xff.csv').read(); tracknb.log_metric('rows', 2); tracknb.end_run()")
+
+    assert [*json.loads(tracknb.show("last").run.data.tags["tracknb.data.files"])] == ["points.csv", "zones?.csv"]
 
 
 def test_parquet_which_arrow_opens_by_itself_is_data_too(shell, tmp_path, monkeypatch):

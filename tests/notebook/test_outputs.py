@@ -116,11 +116,14 @@ def test_an_output_belongs_to_the_run_that_was_open(folder):  # noqa: F811
         "for name in ('one', 'two'):\n"
         "    with tracknb.start_run(run_name=name):\n"
         "        display(name)\n"
+        "        name == 'one' and display('x' * 6_000_000)\n"
         "display('both')",
     )
 
     assert kept(of="one") == {"1.txt": b"'one'"}
     assert kept(of="two") == {"1.txt": b"'two'", "2.txt": b"'both'"}
+    tags = [tracknb.show(name).run.data.tags.get("tracknb.outputs.left_out") for name in ("one", "two")]
+    assert tags == ["1 larger than 5 MB", None]
 
 
 def test_nothing_is_kept_where_nobody_wants_it(folder, monkeypatch):  # noqa: F811
@@ -182,6 +185,25 @@ def test_unloading_the_extension_in_the_cell_leaves_ipythons_own_methods(shell):
     assert [{"publish", "clear_output", "write_format_data"} & names.keys() for names in after] == [set(), set()]
     assert [names.keys() for names in after] == [names.keys() for names in before]
     assert kept() == {"1.txt": b"1"}
+
+
+def test_what_another_extension_put_over_ipythons_methods_stays(shell):
+    """Also where it did so while the cell ran, over what listens: that hears nothing any more."""
+    publish, heard = shell.display_pub.publish, []
+
+    def theirs(*arguments, **options):
+        heard.append(arguments)
+        publish(*arguments, **options)
+
+    shell.display_pub.publish = theirs
+    shell.run_cell("%%track_run\npub = get_ipython().display_pub\npub.publish({'text/plain': '1'})")
+    assert (shell.display_pub.publish, len(heard)) == (theirs, 1)
+
+    shell.run_cell("%%track_run\ninner = pub.publish\npub.publish = mine = lambda *a, **o: inner(*a, **o)")
+    assert shell.display_pub.publish is shell.user_ns["mine"]
+    shell.run_cell("%%track_run\npub.publish({'text/plain': '2'})")
+    assert kept() == {"1.txt": b"2"}
+    assert len(heard) == 2
 
 
 def test_outputs_and_changes_reach_over_a_bucket(shell, s3, monkeypatch):

@@ -336,7 +336,7 @@ def test_a_locked_replay_runs_with_the_packages_of_then(store, tmp_path):
         env={**os.environ, "TMPDIR": str(temporary)},
     )
     assert done.returncode == 1, done.stderr
-    assert "a new environment of 1 recorded package, Python 3." in done.stdout
+    assert " in a new kernel and a new environment of 1 recorded package, Python 3." in done.stdout
     assert re.search(r"^param six +\S+ +1\.15\.0$", done.stdout, re.MULTILINE)
     said = done.stderr.splitlines()
     assert said[0].startswith("Making an environment of 1 recorded package with ")

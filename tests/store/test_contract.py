@@ -378,4 +378,6 @@ def test_a_run_is_held_against_the_one_in_its_place_of_the_attempt_before():
     assert before(three[0]) == two[0]
     client.delete_run(one[0])
     assert before(two[0]) == one[1]
+    client.delete_run(three[0])
+    assert before(three[0]) == two[0], "a deleted run has a page too"
     assert before(client.create_run("0").info.run_id) is None

@@ -74,6 +74,13 @@ def test_an_evaluation_set_with_other_contents_is_named_once():
     assert words(*sides) == ["evaluation set march: other contents"]
 
 
+def test_an_empty_value_is_told_from_none():
+    assert words(facts(params={}, tags={"note": "a"}), facts(params={"prefix": ""}, tags={"note": ""})) == [
+        "param prefix (none) → ''",
+        "tag note a → ''",
+    ]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
@@ -92,7 +99,7 @@ def test_files_that_cells_read(old, new, expected):
 
 
 def test_a_tag_that_somebody_else_wrote_is_no_list_of_files():
-    sides = [facts(tags={"tracknb.data.files": text}) for text in ("no json", "[1]")]
+    sides = [facts(tags={"tracknb.data.files": text}) for text in ("[" * 8_000, "[1]")]
     assert words(*sides) == []
 
 

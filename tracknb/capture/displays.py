@@ -11,6 +11,7 @@ import base64
 import json
 import re
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -81,7 +82,7 @@ class Displays:
         self._shown: list[_Shown] = []
         self._by_id: dict[str, _Shown] = {}
         self._is_clearing = False
-        self._too_many = 0
+        self._too_many: Counter[str] = Counter()
 
     def add(self, data: Mapping[str, Any], *, owner: str, display_id: str | None = None, update: bool = False) -> None:
         """Take in an output.
@@ -99,21 +100,20 @@ class Displays:
         """
         if any(kind.startswith(_NO_OUTPUTS) for kind in data):
             return
-        known = self._by_id.get(display_id) if update and display_id is not None else None
-        if update and known is None:
-            # Of another cell: what is under this one has not changed.
-            return
         forms = _forms_of(data, self._limits.each_bytes)
         with self._lock:
-            if known is not None:
-                known.forms = forms
+            if update:
+                # Without one it is of another cell: what is under this one has not changed.
+                known = self._by_id.get(display_id or "")
+                if known is not None:
+                    known.forms = forms
                 return
             if self._is_clearing:
                 self._clear()
             if not forms:
                 return
             if len(self._shown) >= self._limits.outputs:
-                self._too_many += 1
+                self._too_many[owner] += 1
                 return
             shown = _Shown(owner, forms)
             self._shown.append(shown)
@@ -130,39 +130,51 @@ class Displays:
     def _clear(self) -> None:
         self._shown.clear()
         self._by_id.clear()
-        self._is_clearing, self._too_many = False, 0
+        self._too_many.clear()
+        self._is_clearing = False
 
     def owners(self) -> set[str]:
         """Return to whom there is an output."""
         return {shown.owner for shown in self._shown}
 
-    def files(self, counts: dict[str, int] | None = None) -> tuple[dict[str, dict[str, bytes]], str]:
-        """Return the files of each owner by their paths, and in words what was left out.
+    def files(self, counts: dict[str, int] | None = None) -> tuple[dict[str, dict[str, bytes]], dict[str, str]]:
+        """Return the files of each owner by their paths, and in words what was left out of each.
 
         ``counts`` says how many outputs an owner has already: numbers go on from there.
         """
         found: dict[str, dict[str, bytes]] = {}
         counts = dict(counts or {})
         limits = self._limits
-        large = full = together = 0
+        large, full, unreadable = Counter[str](), Counter[str](), Counter[str]()
+        together = 0
         for shown in self._shown:
             number = counts[shown.owner] = counts.get(shown.owner, 0) + 1
             for ending, form in shown.forms.items():
-                # Only now: a display may have been updated a thousand times.
-                content = _bytes_of(form)
+                try:
+                    # Only now: a display may have been updated a thousand times.
+                    content = _bytes_of(form)
+                except (ValueError, TypeError, RecursionError):
+                    # Anything may be displayed as anything: a picture that is none, data that no file can hold.
+                    unreadable[shown.owner] += 1
+                    continue
                 if content is None or len(content) > limits.each_bytes:
-                    large += 1
+                    large[shown.owner] += 1
                 elif together + len(content) > limits.all_bytes:
-                    full += 1
+                    full[shown.owner] += 1
                 else:
                     together += len(content)
                     found.setdefault(shown.owner, {})[f"{FOLDER}/{number}.{ending}"] = content
-        reasons = [
-            f"{large:,} larger than {_size(limits.each_bytes)}" if large else "",
-            f"{full:,} beyond {_size(limits.all_bytes)} together" if full else "",
-            f"{self._too_many:,} after the first {limits.outputs}" if self._too_many else "",
-        ]
-        return found, ", ".join(filter(None, reasons))
+        reasons = (
+            (large, f"larger than {_size(limits.each_bytes)}"),
+            (full, f"beyond {_size(limits.all_bytes)} together"),
+            (unreadable, "not readable as what it claims to be"),
+            (self._too_many, f"after the first {limits.outputs}"),
+        )
+        left_out: dict[str, list[str]] = {}
+        for count, reason in reasons:
+            for owner, number in count.items():
+                left_out.setdefault(owner, []).append(f"{number:,} {reason}")
+        return found, {owner: ", ".join(told) for owner, told in left_out.items()}
 
 
 def _size(count: int) -> str:

@@ -179,7 +179,7 @@ def _cells_of(notebook: object) -> Mapping[str, int] | None:
     found = {}
     for cell in cells:
         match cell:
-            case {"cell_type": "code", "id": str(cell_id), "source": source}:
+            case {"cell_type": "code", "id": str(cell_id), "source": str() | list() as source}:
                 found[cell_id] = digest(source if isinstance(source, str) else "".join(map(str, source)))
             case {"cell_type": "code"}:
                 # Before format 4.5 cells have no ids, and those of the page are others each time.

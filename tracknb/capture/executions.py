@@ -14,6 +14,27 @@ STATE: Final = "state:"
 # What stands for a name that is gone, and for names that are left out.
 DELETED: Final = "-"
 OTHERS: Final = "*"
+_STATES: Final = {
+    f"{STATE}random": "the state of random's random numbers",
+    f"{STATE}numpy": "the state of numpy's random numbers",
+    f"{STATE}torch": "the state of torch's random numbers",
+    f"{STATE}environ": "os.environ",
+    f"{STATE}path": "sys.path",
+    f"{STATE}cwd": "the working directory",
+}
+
+
+def in_words(name: str) -> str:
+    """Return what a name, file or state is called where people read of it; of a file not where it lies.
+
+    Examples
+    --------
+    >>> in_words("lr"), in_words("file:/home/ada/rides.csv"), in_words("state:path")
+    ('lr', 'rides.csv', 'sys.path')
+    """
+    if name.startswith(FILE):
+        return name.removeprefix(FILE).replace("\\", "/").rsplit("/", 1)[-1]
+    return _STATES.get(name, name)
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from itertools import combinations, islice
 from typing import Final
 
 from tracknb.capture.document import Document, digest
-from tracknb.capture.executions import FILE, STATE, Execution, Needed
+from tracknb.capture.executions import FILE, STATE, Execution, Needed, in_words
 
 CLEAN: Final = "clean"
 DIRTY: Final = "dirty git"
@@ -94,21 +94,9 @@ def hidden_state(
         *_stale(executions, needed, document),
         *_out_of_order(needed, target, document),
         *_repeated(needed, target),
+        *_changed_files(changed or {}, target),
+        *_unseeded(unmade),
     ]
-    for path, execution in (changed or {}).items():
-        own = execution is target
-        reader = "this cell" if own else f"the cell {_bracketed(execution)}"
-        remedy = "Run this cell again." if own else f"Run {reader} again, then this one."
-        if path.endswith(".py"):
-            # What was imported once is not read again.
-            remedy = "Restart the kernel and run the notebook from top to bottom."
-        found.append(Hidden(CHANGED_FILE, f"the file {_file_name(path)} has changed since {reader} read it", remedy))
-    drawn = sorted(name for name in unmade if name in _SEEDS)
-    if drawn:
-        listed = ", ".join(name.removeprefix(STATE) for name in drawn)
-        seeds = " and ".join(_SEEDS[name] for name in drawn)
-        reason = f"random numbers of {listed} were drawn without a seed"
-        found.append(Hidden(UNSEEDED, reason, f"Call {seeds} first, in this cell or one above."))
     # Two executions of one cell may say the same.
     return sorted(dict.fromkeys(found), key=lambda item: -GRADES.index(item.grade))
 
@@ -174,20 +162,33 @@ def _repeated(needed: Sequence[Needed], target: Execution) -> Iterable[Hidden]:
         )
 
 
+def _changed_files(changed: Mapping[str, Execution], target: Execution) -> Iterable[Hidden]:
+    """Yield files that are others than they were when a cell read them."""
+    for path, execution in changed.items():
+        own = execution is target
+        reader = "this cell" if own else f"the cell {_bracketed(execution)}"
+        remedy = "Run this cell again." if own else f"Run {reader} again, then this one."
+        if path.endswith(".py"):
+            # What was imported once is not read again.
+            remedy = "Restart the kernel and run the notebook from top to bottom."
+        reason = f"the file {in_words(FILE + path)} has changed since {reader} read it"
+        yield Hidden(CHANGED_FILE, reason, remedy)
+
+
+def _unseeded(unmade: Collection[str]) -> Iterable[Hidden]:
+    """Yield what says that random numbers were drawn without a seed."""
+    drawn = sorted(name for name in unmade if name in _SEEDS)
+    if drawn:
+        listed = ", ".join(name.removeprefix(STATE) for name in drawn)
+        seeds = " and ".join(_SEEDS[name] for name in drawn)
+        reason = f"random numbers of {listed} were drawn without a seed"
+        yield Hidden(UNSEEDED, reason, f"Call {seeds} first, in this cell or one above.")
+
+
 def _bracketed(execution: Execution) -> str:
     return f"[{execution.execution_count}]"
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(_in_words(name) for name in names[:3])
+    shown = ", ".join(in_words(name) for name in names[:3])
     return shown + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def _in_words(name: str) -> str:
-    if name.startswith(FILE):
-        return _file_name(name.removeprefix(FILE))
-    return f"random numbers of {name.removeprefix(STATE)}" if name in _SEEDS else name.removeprefix(STATE)
-
-
-def _file_name(path: str) -> str:
-    return path.replace("\\", "/").rsplit("/", 1)[-1]

@@ -50,7 +50,7 @@ class Requirements:
     others
         From somewhere else: an address, a commit, a folder of this machine (``-e file:///...``).
     local
-        Those of ``others`` that lie on this machine, as ``name (path)``: their code may have changed.
+        Paths of those of ``others`` that lie on this machine, by name: their code may have changed.
     unpinned
         Names without a version.
     """
@@ -58,7 +58,7 @@ class Requirements:
     python: str
     pinned: tuple[str, ...]
     others: tuple[str, ...]
-    local: tuple[str, ...]
+    local: Mapping[str, str]
     unpinned: tuple[str, ...]
 
 
@@ -143,7 +143,7 @@ def requirements(text: str) -> Requirements:
         python,
         tuple(f"{name}=={version}" for name, version in from_index.items() if version),
         tuple(line if line.startswith("-e ") else f"{name} @ {line}" for name, line in others.items()),
-        tuple(f"{name} ({_path_in(line)})" for name, line in others.items() if "file://" in line),
+        {name: _path_in(line) for name, line in others.items() if "file://" in line},
         tuple(name for name, version in from_index.items() if not version),
     )
 

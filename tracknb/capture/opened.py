@@ -47,7 +47,7 @@ _is_hooked = False
 # What belongs to Python, to packages and to Jupyter is no data of the user's.
 _OWN: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _PLACES: Final = {_OWN, sys.prefix, sys.base_prefix, *(item for item in sys.path if "site-packages" in item)}
-_NOT_OURS: Final = (
+_NOT_THE_USERS: Final = (
     *(os.path.realpath(place) + os.sep for place in _PLACES),
     *("/proc/", "/sys/", "/dev/", "/etc/", "/usr/share/"),
 )
@@ -106,7 +106,7 @@ def _renamed(found: Opened, arguments: tuple[Any, ...]) -> None:
 def is_of_user(path: str) -> bool:
     """Say whether a file may be the user's: it belongs neither to Python, packages or the system, nor to us."""
     real = os.path.abspath(path)
-    return not (real.startswith(_NOT_OURS) or f"{os.sep}." in real or "tracknb" in os.path.basename(real))
+    return not (real.startswith(_NOT_THE_USERS) or f"{os.sep}." in real or "tracknb" in os.path.basename(real))
 
 
 def note(found: Opened, path: str, how: str) -> None:
@@ -156,13 +156,32 @@ def written(files: Mapping[str, Stamp], earlier: str = "") -> str:
 
     As many as there is room for. It holds on this machine only: the same path may be another file elsewhere.
     """
-    held = {path: list(astuple(stood)) for path, stood in {**_read(earlier), **files}.items()}
-    while held:
-        text = json.dumps({"host": _host(), "files": held})
-        if len(text) <= _LETTERS:
-            return text
-        held.popitem()
-    return ""
+    stood = {path: list(astuple(stamp)) for path, stamp in {**_read(earlier), **files}.items()}
+    held = fitting(stood, _LETTERS - len(as_text({"host": _host(), "files": {}})))
+    return as_text({"host": _host(), "files": held}) if held else ""
+
+
+def fitting(files: Mapping[str, Any], letters: int) -> dict[str, Any]:
+    """Return the first of some values by path, as many as `as_text` writes in so many letters.
+
+    Examples
+    --------
+    >>> fitting({"a": 1, "b": 2, "c": 3}, len(as_text({"a": 1, "b": 2})))
+    {'a': 1, 'b': 2}
+    """
+    found: dict[str, Any] = {}
+    for path, value in files.items():
+        # Its braces stand for the comma and the space behind it.
+        letters -= len(as_text({path: value}))
+        if letters < 0:
+            break
+        found[path] = value
+    return found
+
+
+def as_text(value: object) -> str:
+    """Return JSON that every store takes: a file's name need not be a text."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
 
 
 def changed(text: str) -> list[str]:
@@ -191,7 +210,7 @@ def _read(text: str) -> dict[str, Stamp]:
             path: Stamp(int(size_bytes), int(mtime_ns), str(held))
             for path, (size_bytes, mtime_ns, held) in told["files"].items()
         }
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return {}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
 import os
 import re
 import stat
@@ -17,6 +18,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
+
+from tracknb.capture.opened import as_text, fitting
 
 # What is not larger is read whole; of what is, so many parts of this size.
 _WHOLE_BYTES: Final = 16 << 20
@@ -164,3 +167,29 @@ def _digest_of(path: str, size_bytes: int) -> str:
 
 def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
+
+
+# -- what a run keeps ------------------------------------------------------------------
+
+
+def written(contents: Mapping[str, str], earlier: str = "", *, letters: int) -> str:
+    """Return digests by path as a run keeps them, beside what it keeps already; empty if there are none.
+
+    As many as there is room for.
+
+    Examples
+    --------
+    >>> written({"rides.csv": "9f2c"}, '{"zones.csv": "01ab"}', letters=100)
+    '{"rides.csv": "9f2c", "zones.csv": "01ab"}'
+    """
+    held = fitting(dict(sorted({**read(earlier), **contents}.items())), letters)
+    return as_text(held) if held else ""
+
+
+def read(text: str) -> dict[str, str]:
+    """Return the digests by path that `written` wrote; nothing of another form."""
+    try:
+        held = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return {str(path): str(digest) for path, digest in held.items()} if isinstance(held, dict) else {}

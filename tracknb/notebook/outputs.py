@@ -29,33 +29,61 @@ class Outputs:
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._displays = Displays()
-        # Each object, the name of its method, and what hears of the calls of it.
-        self._heard = (
-            (shell.display_pub, "publish", self._published),
-            (shell.display_pub, "clear_output", self._cleared),
-            (shell.displayhook, "write_format_data", self._resulted),
-        )
-        for owner, name, hears in self._heard:
-            _listen(owner, name, hears)
+        self._is_over = False
+        self._undo = [
+            self._listen(shell.display_pub, "publish", self._published),
+            self._listen(shell.display_pub, "clear_output", self._cleared),
+            self._listen(shell.displayhook, "write_format_data", self._resulted),
+        ]
 
     def stop(self) -> None:
         """Hear of nothing any more."""
-        for owner, name, _ in self._heard:
-            # An instance's own attribute hides the method of its class.
-            owner.__dict__.pop(name, None)
+        self._is_over = True
+        for undo in self._undo:
+            undo()
 
     def keep(self) -> None:
         """Stop listening, and keep what was displayed in the files of the cell's runs."""
         self.stop()
-        places = {opened.run.info.run_id: opened.run.info.artifact_uri for opened in active.cell_opened()}
-        counts = {run_id: _count(places[run_id]) for run_id in self._displays.owners() & places.keys()}
+        runs = {opened.run.info.run_id: opened for opened in active.cell_opened()}
+        counts = {
+            run_id: _count(runs[run_id].run.info.artifact_uri) for run_id in self._displays.owners() & runs.keys()
+        }
         files, left_out = self._displays.files(counts)
-        for run_id in counts:
-            keep_files(files.get(run_id, {}), places[run_id], _warn)
-        opened = active.shown_in()
-        if left_out and opened is not None:
-            opened.client.set_tags(opened.run.info.run_id, {OUTPUTS_TAG: left_out})
-            _say(f"Not all that this cell displayed is kept with its run: {left_out}.")
+        for run_id in files.keys() & runs.keys():
+            try:
+                keep_files(files[run_id], runs[run_id].run.info.artifact_uri, _warn)
+            except Exception as problem:
+                # A folder that refuses them is one run's; the other runs have their own.
+                _warn(problem)
+        for run_id in left_out.keys() & runs.keys():
+            runs[run_id].client.set_tags(run_id, {OUTPUTS_TAG: left_out[run_id]})
+            _say(f"Not all that this cell displayed is kept with its run: {left_out[run_id]}.")
+
+    def _listen(self, owner: Any, name: str, hears: Callable[..., None]) -> Callable[[], None]:
+        """Let a function hear of each call of an object's method, after it was done; return what ends that."""
+        original, own = getattr(owner, name), owner.__dict__.get(name)
+
+        def heard(*arguments: Any, **options: Any) -> Any:
+            answer = original(*arguments, **options)
+            try:
+                if not self._is_over:
+                    hears(*arguments, **options)
+            except Exception as problem:
+                _warn(problem)
+            return answer
+
+        def undo() -> None:
+            # Other extensions do the same: what one put there in the cell stays, and calls ours, which is deaf by now.
+            if owner.__dict__.get(name) is not heard:
+                return
+            # An instance's own attribute hides the method of its class.
+            del owner.__dict__[name]
+            if own is not None:
+                owner.__dict__[name] = own
+
+        owner.__dict__[name] = heard
+        return undo
 
     def _published(self, data: Any, *rest: Any, transient: Any = None, update: bool = False, **others: Any) -> None:
         display_id = (transient or {}).get("display_id")
@@ -80,21 +108,6 @@ def _count(artifact_uri: str) -> int:
     listed = place.list(FOLDER) if isinstance(place, LocalArtifacts) else []
     numbers = [item.path.removeprefix(f"{FOLDER}/").partition(".")[0] for item in listed]
     return max((int(number) for number in numbers if number.isascii() and number.isdecimal()), default=0)
-
-
-def _listen(owner: Any, name: str, hears: Callable[..., None]) -> None:
-    """Let a function hear of each call of an object's method, after it was done."""
-    original = getattr(owner, name)
-
-    def heard(*arguments: Any, **options: Any) -> Any:
-        answer = original(*arguments, **options)
-        try:
-            hears(*arguments, **options)
-        except Exception as problem:
-            _warn(problem)
-        return answer
-
-    owner.__dict__[name] = heard
 
 
 def _warn(problem: Exception) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import difflib
 import hashlib
-import json
 import os
 import traceback
 import warnings
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracknb import active, config, names
-from tracknb.capture import environment, git, literals, opened, secrets, source
+from tracknb.capture import environment, git, literals, opened, readfiles, secrets, source
 from tracknb.capture.document import Document, Saved, Told
 from tracknb.capture.executions import FILE, Execution, slice_of
 from tracknb.capture.hidden import DIRTY, Hidden, hidden_state, worst
@@ -29,7 +28,6 @@ from tracknb.entities import (
     CELL_TAG,
     CONTENTS_TAG,
     EXECUTION_COUNT_TAG,
-    FILES_TAG,
     GIT_DIRTY_TAG,
     GRADE_TAG,
     HIDDEN_STATE_TAG,
@@ -37,6 +35,7 @@ from tracknb.entities import (
     PYTHON_TAG,
     SOURCE_NAME_TAG,
     SOURCE_TYPE_TAG,
+    STAMPS_TAG,
     CellExecution,
     RunStatus,
 )
@@ -371,12 +370,11 @@ class Session:
             document=self._document(execution),
             changed=self._recorder.changed_files(chain),
         )
-        # A file's name may hold what nobody is to see.
-        files = {
-            path: stood for item in chain for path, stood in item.files.items() if secrets.mask(path, None) == path
-        }
         contents = _contents(chain, unmade, self._folder())
-        tags = {run.run_id: _graded(run.tags, hidden, files) | contents for run in active.snapshot(touched)}
+        tags = {
+            run.run_id: _graded(run.tags, hidden) | _read_files(run.tags, chain, contents)
+            for run in active.snapshot(touched)
+        }
         roles = {item.execution.number: item.names for item in needed}
         known = self._kept.get(client.address, 0)
         cells = [
@@ -440,23 +438,20 @@ def _as_stored(execution: Execution, role: str, needed: Mapping[int, tuple[str, 
 
 
 def _contents(executions: Sequence[Execution], unmade: Collection[str], folder: str) -> dict[str, str]:
-    """Return the tag of what the files held that cells read and none of them made; none without such files."""
+    """Return what the files held that cells read and none of them made: digests by path."""
     found = {
         path: digest
         for execution in executions
         for path, digest in execution.contents.items()
-        if f"{FILE}{path}" in unmade and secrets.mask(path, None) == path
+        if f"{FILE}{path}" in unmade and _may_be_told(path)
     }
     own = os.path.join(os.path.abspath(folder), "")
     # By paths that are the same on another machine, where they can be.
-    shown = {without_home(path.removeprefix(own)): digest for path, digest in sorted(found.items())}
-    while len(text := json.dumps(shown, ensure_ascii=False)) > MAX_TAG_VALUE:
-        shown.popitem()
-    return {CONTENTS_TAG: text} if shown else {}
+    return {without_home(path.removeprefix(own)): digest for path, digest in found.items()}
 
 
-def _graded(tags: Mapping[str, str], hidden: Sequence[Hidden], files: Mapping[str, opened.Stamp]) -> dict[str, str]:
-    """Return a run's grade, what speaks against it, and the files it read, beside what an earlier cell of it found."""
+def _graded(tags: Mapping[str, str], hidden: Sequence[Hidden]) -> dict[str, str]:
+    """Return the tags of a run's grade and of what speaks against it, beside what an earlier cell of it found."""
     grades = [tags.get(GRADE_TAG, ""), *(item.grade for item in hidden)]
     if tags.get(GIT_DIRTY_TAG) == "true":
         grades.append(DIRTY)
@@ -465,9 +460,24 @@ def _graded(tags: Mapping[str, str], hidden: Sequence[Hidden], files: Mapping[st
     found = {GRADE_TAG: worst(grades)}
     if lines:
         found[HIDDEN_STATE_TAG] = secrets.mask("\n".join(lines), None)[:MAX_TAG_VALUE]
-    if kept := opened.written(files, tags.get(FILES_TAG, "")):
-        found[FILES_TAG] = kept
     return found
+
+
+def _read_files(
+    tags: Mapping[str, str], executions: Sequence[Execution], contents: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the tags of the files that a run's cells read, beside those that an earlier cell of it read."""
+    stamps = {path: stood for item in executions for path, stood in item.files.items() if _may_be_told(path)}
+    found = {
+        STAMPS_TAG: opened.written(stamps, tags.get(STAMPS_TAG, "")),
+        CONTENTS_TAG: readfiles.written(contents, tags.get(CONTENTS_TAG, ""), letters=MAX_TAG_VALUE),
+    }
+    return {key: text for key, text in found.items() if text}
+
+
+def _may_be_told(path: str) -> bool:
+    """Say whether a file's name holds nothing that nobody is to see."""
+    return secrets.mask(path, None) == path
 
 
 def _message(shell: InteractiveShell) -> dict[str, Any]:

@@ -546,7 +546,7 @@ class TrackingStore:
             of_group = (
                 _runs_of_group(own[CELL_GROUP_TAG])
                 .join(attempt, attempt.c.run == runs.c.id)
-                .where(attempt.c.key == ATTEMPT_TAG, runs.c.id <= number)
+                .where(attempt.c.key == ATTEMPT_TAG, runs.c.id < number)
                 .add_columns(attempt.c.value.label("attempt"))
             )
             earlier = of_group.where(attempt.c.value != own[ATTEMPT_TAG]).order_by(runs.c.id.desc()).limit(1)
@@ -556,7 +556,7 @@ class TrackingStore:
             count = sa.select(sa.func.count()).select_from(
                 of_group.where(attempt.c.value == own[ATTEMPT_TAG]).subquery()
             )
-            place = connection.execute(count).scalar_one() - 1
+            place = connection.execute(count).scalar_one()
             same = of_group.where(attempt.c.value == newest.attempt).order_by(runs.c.id)
             rows = connection.execute(same.offset(place).limit(1)).all() or [newest]
             return _load_runs(connection, rows, self._places)[0]

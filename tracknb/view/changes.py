@@ -7,11 +7,11 @@ times and ids, is not a change.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from tracknb.capture import readfiles
 from tracknb.capture.lockfile import Lock
 from tracknb.entities import (
     ACCELERATOR_TAG,
@@ -70,7 +70,7 @@ class Changes:
     since: str
     causes: tuple[Change, ...]
     metrics: tuple[Change, ...]
-    has_metrics: bool = field(default=True)
+    has_metrics: bool = True
 
     def headline(self) -> str:
         """Return what the list is called; all there is to say where nothing changed."""
@@ -141,11 +141,7 @@ def changes_between(old: Facts, new: Facts, *, goals: Goals, since: str | None =
 
 def read_files(tags: Mapping[str, str]) -> dict[str, str]:
     """Return the files that the cells behind a run read: digests by path."""
-    try:
-        held = json.loads(tags.get(CONTENTS_TAG, "{}"))
-    except ValueError:
-        return {}
-    return {str(path): str(digest) for path, digest in held.items()} if isinstance(held, dict) else {}
+    return readfiles.read(tags.get(CONTENTS_TAG, ""))
 
 
 def _item(change: Change) -> str:
@@ -170,7 +166,7 @@ def _plural(kind: str) -> str:
 
 def _values(old: str | None, new: str | None) -> str:
     """Return ``old → new``; of long texts the part from where they differ."""
-    texts = [fmt.one_line(text) if text else "(none)" for text in (old, new)]
+    texts = ["(none)" if text is None else fmt.one_line(text) or "''" for text in (old, new)]
     if max(map(len, texts)) > _LETTERS:
         same = next((at for at, pair in enumerate(zip(*texts, strict=False)) if pair[0] != pair[1]), 0)
         start = max(0, same - 10) if same > _LETTERS // 2 else 0
@@ -196,7 +192,7 @@ def _data(old: Run, new: Run) -> Iterator[Change]:
     sets = set_texts(old.data.tags), set_texts(new.data.tags)
     digests = old.data.tags.get(EVALUATION_DIGEST_TAG), new.data.tags.get(EVALUATION_DIGEST_TAG)
     if sets[0] != sets[1]:
-        yield Change("evaluation set", f"evaluation set {_values(*sets)}")
+        yield Change("evaluation set", f"evaluation set {_values(*(text or None for text in sets))}")
     elif None not in digests and digests[0] != digests[1]:
         yield Change("evaluation set", f"evaluation set {fmt.clipped(sets[1], _LETTERS)}: {_OTHER}")
     used = _used(old), _used(new)
@@ -228,14 +224,14 @@ def _files(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Change]:
             else:
                 yield Change("data", f"data {shown}: {_OTHER}")
     # What is only read once, such as a file that is kept in memory, is no change: told is what came in its place.
-    gone, come = ([path for path in sorted(a.keys() - b) if not path.endswith(_CODE_FILE)] for a, b in _both(old, new))
+    gone, come = _data_only_in(old, new), _data_only_in(new, old)
     if gone and come:
         yield from (Change("data", f"data {_path(path)}: gone") for path in gone)
         yield from (Change("data", f"data {_path(path)}: new") for path in come)
 
 
-def _both(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[tuple[Mapping[str, str], Mapping[str, str]], ...]:
-    return (old, new), (new, old)
+def _data_only_in(files: Mapping[str, str], others: Mapping[str, str]) -> list[str]:
+    return [path for path in sorted(files.keys() - others) if not path.endswith(_CODE_FILE)]
 
 
 def _path(path: str) -> str:

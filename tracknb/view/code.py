@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from tracknb.capture.executions import in_words
 from tracknb.entities import CellExecution
 from tracknb.errors import InvalidValue
 from tracknb.view import standalone
@@ -108,7 +109,7 @@ def _reason(cell: CellExecution) -> str:
     place = f"[{cell.execution_count}]" if cell.execution_count else "a cell"
     failed = "" if cell.status == "FINISHED" else f", {cell.status.lower()}"
     if cell.role == "needed":
-        names = ", ".join(name.partition(":")[2] or name for name in cell.names[:6])
+        names = ", ".join(map(in_words, cell.names[:6]))
         more = f" and {len(cell.names) - 6} more" if len(cell.names) > 6 else ""
         return sendable(f"# {place} for {names}{more}{failed}")
     return f"# {place} the run{failed}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracknb.capture import lockfile
 from tracknb.capture.displays import FOLDER as OUTPUTS_FOLDER
+from tracknb.capture.executions import in_words
 from tracknb.capture.git import DIFF_NAME, UNTRACKED_FOLDER
 from tracknb.capture.hidden import DOUBTFUL
 from tracknb.entities import (
@@ -19,7 +20,6 @@ from tracknb.entities import (
     END_REASON_TAG,
     ERROR_TAG,
     EXECUTION_COUNT_TAG,
-    FILES_TAG,
     GIT_BRANCH_TAG,
     GIT_CHANGES_TAG,
     GIT_COMMIT_TAG,
@@ -37,6 +37,7 @@ from tracknb.entities import (
     PYTHON_TAG,
     SOURCE_NAME_TAG,
     SOURCE_TYPE_TAG,
+    STAMPS_TAG,
     TRACEBACK_TAG,
     CellExecution,
     DatasetInput,
@@ -85,7 +86,7 @@ _NAMES: Final = 8
 # Shown in places of their own.
 _SHOWN_ELSEWHERE: Final = (
     *(CELL_TAG, TRACEBACK_TAG, NOTE_TAG, LOCK_TAG, GIT_DIFF_TAG, GIT_UNTRACKED_TAG),
-    *(GRADE_TAG, HIDDEN_STATE_TAG, FILES_TAG, CONTENTS_TAG),
+    *(GRADE_TAG, HIDDEN_STATE_TAG, STAMPS_TAG, CONTENTS_TAG),
 )
 # How many letters of a text, of a code and how many rows of a table the HTML may hold.
 _BOUNDS: Final = ((200, 8_000, 50), (60, 4_000, 50), (60, 2_000, 20), (30, 500, 8), (20, 200, 3))
@@ -433,7 +434,7 @@ class RunPage(View):
                 "cells": [
                     {
                         "count": cell.execution_count,
-                        "names": [sendable(name) for name in cell.names[:_NAMES]],
+                        "names": [sendable(in_words(name)) for name in cell.names[:_NAMES]],
                         "source": short(cell.source),
                     }
                     for cell in facts.cells[: keys if keys is None else 2 * keys]

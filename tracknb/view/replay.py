@@ -56,7 +56,8 @@ class ReplayVerdict(View):
     """What a replay came to; make one with ``tracknb.replay()``.
 
     ``verdict`` is ``"identical"``, ``"within tolerance"`` or ``"different"``; ``replayed`` is
-    the new run, a child of ``run``; ``departure`` the first cell that is known to depart, if any is.
+    the new run, a child of ``run``; ``departure`` the first cell that is known to depart, if any is;
+    ``environment`` says in words what it ran in, where that was made for it.
     """
 
     def __init__(
@@ -131,7 +132,7 @@ class ReplayVerdict(View):
         metrics = len(compared_metrics(self.run))
         compared = f"{counted(metrics, metrics, 'metric')} compared"
         ran = counted(self._cells, self._cells, "cell")
-        where = f" {self.environment}" if self.environment else ""
+        where = f" and {self.environment}" if self.environment else ""
         return one_line(f"{self.run.info.run_name}: {self.verdict} ({ran} in a new kernel{where}, {compared})")
 
     def _sentences(self) -> list[str]:

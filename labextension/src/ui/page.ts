@@ -15,7 +15,7 @@ import type { Answer, Host, JsonNumber, PageRun, Pair, RunData, RunPagePayload, 
 const NOTE = 'mlflow.note.content';
 const HIDDEN = /^(?:mlflow|tracknb)\./;
 /** Shown in places of their own. */
-const ELSEWHERE = new Set([NOTE, 'tracknb.source.cell', 'tracknb.traceback', 'tracknb.grade', 'tracknb.hidden_state', 'tracknb.files']);
+const ELSEWHERE = new Set([NOTE, 'tracknb.source.cell', 'tracknb.traceback', 'tracknb.grade', 'tracknb.hidden_state', 'tracknb.data.files', 'tracknb.data.stamps']);
 const EVERY = 1_000;
 const AFTER_FAILURE = 5_000;
 const FILTER_FROM = 20;
@@ -481,7 +481,7 @@ export function pageView(payload: RunPagePayload, host: Host = {}): View {
     setText(earlierTitle, cells.length === 1 ? 'One earlier cell that it depends on' : `${cells.length} earlier cells that it depends on, in their order`);
     earlierCells.replaceChildren(
       ...cells.flatMap(({ count, names, source }) => [
-        h('div', { class: 'tnb-quiet' }, `${count ? `[${count}] ` : ''}for ${names.map(name => name.replace(/^\w+:/, '')).join(', ')}`),
+        h('div', { class: 'tnb-quiet' }, `${count ? `[${count}] ` : ''}for ${names.join(', ')}`),
         h('pre', { class: 'tnb-source-code', tabindex: '0', 'aria-label': `Code of an earlier cell ${count || ''}` }, source)
       ])
     );
