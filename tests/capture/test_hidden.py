@@ -156,6 +156,20 @@ def test_a_cell_that_ran_twice_and_went_on_from_what_it_had_left(notebook):
     assert notebook.hidden(a="weights = []", b=fit) == []
 
 
+def test_a_cell_that_draws_unseeded_numbers_twice_is_unseeded_and_not_out_of_order(notebook):
+    draw = "import random\nloss = random.random()"
+    notebook.run("a", draw)
+    notebook.run("a", draw)
+    assert notebook.reasons(a=draw) == [("unseeded", "random numbers of random were drawn without a seed")]
+
+    seeded = "import random\nrandom.seed(1)"
+    notebook.run("b", seeded)
+    notebook.run("a", draw)
+    notebook.run("a", draw)
+    [(grade, _)] = notebook.reasons(b=seeded, a=draw)
+    assert grade == "out of order"
+
+
 def test_another_text_of_a_cell_is_an_older_version_and_no_second_run(notebook):
     fit = "weights.append(1)\nloss = sum(weights)"
     notebook.run("a", "weights = []")

@@ -93,7 +93,7 @@ def hidden_state(
     found = [
         *_stale(executions, needed, document),
         *_out_of_order(needed, target, document),
-        *_repeated(needed, target),
+        *_repeated(needed, target, unmade),
         *_changed_files(changed or {}, target),
         *_unseeded(unmade),
     ]
@@ -142,14 +142,16 @@ def _depend(before: Execution, after: Execution) -> bool:
     return bool(((made & (after.reads | makes)) | (before.reads & makes)) - _PROCESS)
 
 
-def _repeated(needed: Sequence[Needed], target: Execution) -> Iterable[Hidden]:
+def _repeated(needed: Sequence[Needed], target: Execution, unmade: Collection[str]) -> Iterable[Hidden]:
     """Yield cells that ran more than once for a run: from top to bottom they run once."""
+    # Random numbers that nobody seeded are others each time anyway.
+    passed = _PROCESS | (_SEEDS.keys() & set(unmade))
     latest = {item.execution.cell_id: item.execution for item in needed} | {target.cell_id: target}
     names: dict[str, dict[str, None]] = {}
     counts: dict[str, int] = {}
     for item in needed:
         execution, last = item.execution, latest[item.execution.cell_id]
-        sure = [name for name in item.names if name not in execution.assumed and name not in _PROCESS]
+        sure = [name for name in item.names if name not in execution.assumed and name not in passed]
         if execution.cell_id and execution is not last and digest(execution.source) == digest(last.source) and sure:
             names.setdefault(execution.cell_id, {}).update(dict.fromkeys(sure))
             counts[execution.cell_id] = counts.get(execution.cell_id, 1) + 1
