@@ -19,6 +19,7 @@ from typing import Any, Final
 from tracknb.capture.cellnames import CellNames, globals_of, names_of
 from tracknb.capture.executions import DELETED, FILE, OTHERS, STATE, Execution
 from tracknb.capture.fingerprints import fingerprint, of_state
+from tracknb.capture.importing import Imports
 from tracknb.capture.objects import Budget, Look, hash_of_state, is_atom, look
 from tracknb.capture.opened import Opened, Stamp, differs, is_of_user, note, stamp, watch, with_digest
 from tracknb.capture.readfiles import Digests, named_files
@@ -55,6 +56,7 @@ class _Before:
     # The cell ran already: part of what it did was done unseen.
     is_late: bool = False
     files: Opened = field(default_factory=Opened)
+    imports: Imports = field(default_factory=Imports)
 
 
 class Recorder:
@@ -115,7 +117,7 @@ class Recorder:
                 self._look(name, budget)
             looks[name] = self._looks.get(name)
         self._before = _Before(code, names, reads, ids, looks, _states(), time.perf_counter(), is_late)
-        watch(self._before.files)
+        watch(self._before.files, self._before.imports.heard)
         return execution
 
     def end(self, status: str, end_time: int) -> Execution | None:
@@ -234,6 +236,7 @@ class Recorder:
 
     def _note_states(self, execution: Execution, before: _Before) -> None:
         states, attributes = _states(), before.names.attributes
+        drawn_by_imports = {f"{STATE}random"} if before.imports.drew_alone() else set()
         seeds = not attributes.isdisjoint(_SEEDS)
         for name, value in states.items():
             if value == before.states.get(name) or (name not in before.states and _is_untouched(name)):
@@ -241,6 +244,9 @@ class Recorder:
             execution.writes.add(name)
             if name in _RANDOM:
                 execution.digests[name] = of_state(value)
+            if name in drawn_by_imports:
+                # Who draws next goes on from there, but nothing here came from it.
+                continue
             if name in _RANDOM and not seeds:
                 # Numbers were drawn: the next one depends on those before it.
                 execution.reads.add(name)
