@@ -72,7 +72,19 @@ class _Spent(Exception):
 
 def is_atom(value: object) -> bool:
     """Say whether nothing can change a value."""
-    return isinstance(value, ATOMS) and type(value).__hash__ is not None
+    return is_a(value, ATOMS) and type(value).__hash__ is not None
+
+
+def is_a(value: object, kinds: type | tuple[type, ...]) -> bool:
+    """Say of what type a value really is: its ``__class__`` may claim another one, or raise as a dead proxy's does.
+
+    Examples
+    --------
+    >>> from unittest.mock import Mock
+    >>> is_a(Mock(spec=int), int), is_a(True, int)
+    (False, True)
+    """
+    return issubclass(type(value), kinds)
 
 
 def look(value: object, budget: Budget) -> Look | None:
