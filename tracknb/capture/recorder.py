@@ -113,11 +113,18 @@ class Recorder:
             budget = Budget(_SECONDS)
             ids = self._ids()
             reads = set(ids) if names.reads_all else self._reached(names.reads)
-            looks = {}
-            for name in reads & set(ids):
-                if name not in self._looks and not is_atom(self._namespace[name]):
-                    self._look(name, budget)
-                looks[name] = self._looks.get(name)
+            looks: dict[str, Look | None] = {}
+            waiting = reads & ids.keys()
+            while waiting:
+                looked_up: set[str] = set()
+                for name in waiting:
+                    if name not in self._looks and not is_atom(self._namespace[name]):
+                        self._look(name, budget)
+                    seen = looks[name] = self._looks.get(name)
+                    looked_up |= seen.looked_up if seen is not None else set()
+                # Functions in a list or dictionary, or inside of other objects.
+                waiting = (self._reached(looked_up & self._namespace.keys()) - reads) & ids.keys()
+                reads |= waiting
             self._before = _Before(code, names, reads, ids, looks, _states(), time.perf_counter(), is_late)
             watch(self._before.files, self._before.imports.heard)
         return execution
