@@ -153,6 +153,13 @@ def test_one_of_many_runs_of_a_cell_is_held_against_the_one_in_its_place(store, 
         assert verdict.verdict == "identical", verdict.text()
 
 
+def test_a_key_that_was_masked_is_no_param_of_the_replay(store, tmp_path):
+    tracked = "%%track_run --experiment taxi --name forest --params auto\napi_key, lr = 'melon-tart-99', 0.1"
+    run = made(store, tmp_path, ["%load_ext tracknb", tracked])
+    assert run.data.params == {"lr": "0.1"}
+    assert tracknb.replay("forest").verdict == "identical"
+
+
 def test_where_only_the_own_cell_departs_it_is_said(store, tmp_path):
     (tmp_path / "scale.txt").write_text("2")
     own = "%%track_run --experiment taxi --name forest\nimport tracknb\n"
