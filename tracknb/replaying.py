@@ -16,7 +16,17 @@ from tracknb.capture import lockfile
 from tracknb.capture.environment import VARIABLES
 from tracknb.capture.executions import DELETED, OTHERS, in_words
 from tracknb.client import TrackingClient
-from tracknb.entities import HIDDEN_STATE_TAG, PYTHON_TAG, REPLAY_TAG, SOURCE_NAME_TAG, CellExecution, Run, RunStatus
+from tracknb.entities import (
+    CELL_GROUP_TAG,
+    EXECUTION_COUNT_TAG,
+    HIDDEN_STATE_TAG,
+    PYTHON_TAG,
+    REPLAY_TAG,
+    SOURCE_NAME_TAG,
+    CellExecution,
+    Run,
+    RunStatus,
+)
 from tracknb.errors import InvalidValue, MissingExtra, TracknbError
 from tracknb.executing import execute
 from tracknb.installing import Environment, environment
@@ -82,7 +92,7 @@ def replay(
             f"The cells of {run.info.run_name} ran, and made no run in {client.tracking_uri}. "
             "Perhaps one of them names another store."
         )
-    again = _likest(run, made)
+    again = _likest(client, run, made, cells)
     found = differences(run, again)
     departs = None
     notes = [] if made_for_it is None else list(made_for_it.notes)
@@ -218,17 +228,32 @@ def _replays(client: TrackingClient, run: Run) -> list[Run]:
     return list(client.search_runs(ids, filter_string))[::-1]
 
 
-def _likest(run: Run, made: Sequence[Run]) -> Run:
-    """Return which of several new runs stands for the old one: a cell may make many."""
+def _likest(client: TrackingClient, run: Run, made: Sequence[Run], cells: Sequence[CellExecution]) -> Run:
+    """Return which of several new runs stands for the old one: a cell may make many, and one before it too."""
+    # Behind the cell that loads tracknb; cells before the run's own may be tracked as well.
+    count = str(len(cells) + 1)
+    made = [item for item in made if item.data.tags.get(EXECUTION_COUNT_TAG) == count] or made
+    place = _place_in_cell(client, run, cells[-1]) if len(made) > 1 else 0
 
-    def unlike(other: Run) -> tuple[bool, bool, bool]:
+    def unlike(nth: int) -> tuple[bool, bool, bool, int]:
+        other = made[nth]
         return (
             other.info.run_name != run.info.run_name,
             dict(other.data.params) != dict(run.data.params),
             other.data.metrics.keys() != run.data.metrics.keys(),
+            abs(nth - place),
         )
 
-    return min(made, key=unlike)
+    return made[min(range(len(made)), key=unlike)]
+
+
+def _place_in_cell(client: TrackingClient, run: Run, cell: CellExecution) -> int:
+    """Return how many runs the same execution of a cell opened before a run."""
+    group = run.data.tags.get(CELL_GROUP_TAG, "")
+    when = f"attributes.start_time >= {cell.start_time} and attributes.start_time <= {run.info.start_time}"
+    found = client.search_runs([run.info.experiment_id], f"tags.`{CELL_GROUP_TAG}` = '{group}' and {when}")
+    ids = [item.info.run_id for item in reversed(found)]
+    return ids.index(run.info.run_id) if run.info.run_id in ids else 0
 
 
 def _execute(

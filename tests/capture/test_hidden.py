@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 
 import pytest
@@ -266,6 +267,58 @@ def test_a_file_that_is_gone_and_a_module_that_is_loaded_again(notebook, data, t
 
 def execution(number, cell_id):
     return Execution(number, "1", cell_id, number, number * 1_000)
+
+
+@pytest.fixture
+def drawing(tmp_path, monkeypatch):
+    """A package, and a module of the user's, that draw random numbers while they are imported, as rich does."""
+    for folder, name in ((tmp_path / ".venv", "packaged"), (tmp_path, "written")):
+        package = folder / f"{name}_that_draws"
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text(
+            "from . import before\nimport random\nX = random.random()\nfrom . import after"
+        )
+        for part in ("before", "after"):
+            (package / f"{part}.py").write_text("")
+        monkeypatch.syspath_prepend(str(folder))
+    yield
+    for name in [name for name in sys.modules if "_that_draws" in name]:
+        del sys.modules[name]
+
+
+def test_what_a_package_draws_while_it_is_imported_is_no_chance(notebook, drawing):
+    notebook.run("a", "import packaged_that_draws")
+    notebook.run("b", "print(packaged_that_draws)")
+    assert notebook.reasons() == []
+    notebook.run("c", "import random\nnumber = random.random()")
+    notebook.run("d", "number")
+    assert notebook.reasons() == [("unseeded", "random numbers of random were drawn without a seed")]
+
+
+def test_the_number_after_an_import_that_draws_depends_on_it(notebook, drawing):
+    notebook.run("s", "import random\nrandom.seed(1)")
+    notebook.run("i", "import packaged_that_draws")
+    notebook.run("e", "number = random.random()")
+    executions = notebook.recorder.executions
+    needed, unmade = slice_of(executions, executions[-1])
+    assert [item.execution.cell_id for item in needed] == ["s", "i"]
+    assert "state:random" not in unmade
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import written_that_draws",
+        "import packaged_that_draws, random\nrandom.random()",
+        "import random\nrandom.random()\nimport packaged_that_draws",
+        "import importlib, random\nimportlib.import_module('packaged_that_draws')\nrandom.random()\n"
+        "importlib.import_module('json.tool')",
+    ],
+)
+def test_what_the_user_draws_beside_an_import_is_chance(notebook, drawing, source):
+    notebook.run("a", source + "\nhere = 1")
+    notebook.run("b", "here")
+    assert notebook.reasons() == [("unseeded", "random numbers of random were drawn without a seed")]
 
 
 def test_a_page_counts_for_a_cell_that_begins_after_it_told_or_that_it_sent_itself():

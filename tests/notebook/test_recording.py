@@ -61,6 +61,34 @@ def test_a_name_that_begins_as_names_of_inputs_do_is_one_like_others(shell):
     assert [cell.source for cell in cells][:2] == ["_items = [1]", "_items.append(2)"]
 
 
+LYING = """import weakref
+class Client:
+    def __call__(self): return 1
+    def __getattr__(self, name): raise RuntimeError("no connection")
+client, trip = Client(), type("Trip", (), {})()
+proxy = weakref.proxy(trip)
+del trip
+rates = [1]"""
+
+
+def test_objects_that_cannot_be_asked_hide_no_cell(shell, recwarn):
+    """A proxy of what is gone, and a client that is not connected, raise at the first question."""
+    cells = [LYING, "rates.append(2); proxy", "rates.append(3); client = client", "rates.append(4)"]
+    run_cells(shell, *cells, TRACKED.replace("rate", "sum(rates)"))
+    (run,) = tracknb.search_runs(search_all_experiments=True, output_format="list")
+    assert run.data.metrics == {"loss": 20.0}
+    found = tracknb.MlflowClient().get_cells(run.info.run_id)
+    assert [cell.source for cell in found][:-1] == cells
+    # Only the client's cell could not be looked at.
+    assert len([item for item in recwarn if "could not track" in str(item.message)]) == 1
+
+
+def test_a_tracked_cell_that_cannot_be_looked_at_knows_its_cells(shell, recwarn):
+    run_cells(shell, LYING, TRACKED.replace("rate", "sum(rates)") + "\nclient = client")
+    (run,) = tracknb.search_runs(search_all_experiments=True, output_format="list")
+    assert [cell.source for cell in tracknb.MlflowClient().get_cells(run.info.run_id)][:-1] == [LYING]
+
+
 def test_a_second_run_adds_its_own_and_no_source_twice(shell, store):
     run_cells(shell, "rate = 1", TRACKED, TRACKED, "rate = 1", TRACKED)
     tracknb.client.close_stores()

@@ -134,6 +134,32 @@ def test_a_function_of_which_only_a_number_was_altered_departs(store, tmp_path):
     assert tracknb.replay("forest").departure == Departure(2, cells[1].replace("2", "3"), ("loss",))
 
 
+def test_a_run_is_held_against_what_its_own_cell_makes(store, tmp_path):
+    """Training that goes on from the attempt before: that attempt's cell is needed, and tracked as well."""
+    train = "%%track_run --experiment taxi --name forest\nimport tracknb\nweights[0] += 1\n"
+    train += "tracknb.log_metric('weight', weights[0])"
+    made(store, tmp_path, ["%load_ext tracknb", "weights = [0]", train, train, train])
+    verdict = tracknb.replay("last")
+    assert (verdict.run.data.metrics, verdict.verdict) == ({"weight": 3.0}, "identical"), verdict.text()
+    assert verdict.replayed.data.metrics == {"weight": 3.0}
+
+
+def test_one_of_many_runs_of_a_cell_is_held_against_the_one_in_its_place(store, tmp_path):
+    seeds = "import tracknb\ntracknb.set_experiment('taxi')\nfor seed in range(3):\n"
+    seeds += "    with tracknb.start_run(run_name='forest'):\n        tracknb.log_metric('loss', seed)"
+    made(store, tmp_path, ["%load_ext tracknb", seeds])
+    for run in tracknb.search_runs(output_format="list"):
+        verdict = tracknb.replay(run.info.run_id)
+        assert verdict.verdict == "identical", verdict.text()
+
+
+def test_a_key_that_was_masked_is_no_param_of_the_replay(store, tmp_path):
+    tracked = "%%track_run --experiment taxi --name forest --params auto\napi_key, lr = 'melon-tart-99', 0.1"
+    run = made(store, tmp_path, ["%load_ext tracknb", tracked])
+    assert run.data.params == {"lr": "0.1"}
+    assert tracknb.replay("forest").verdict == "identical"
+
+
 def test_where_only_the_own_cell_departs_it_is_said(store, tmp_path):
     (tmp_path / "scale.txt").write_text("2")
     own = "%%track_run --experiment taxi --name forest\nimport tracknb\n"

@@ -7,6 +7,7 @@ there is, is not known, and whoever asks has to assume the worse.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import pickle
@@ -18,6 +19,7 @@ from enum import Enum
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
+from tracknb.capture.cellnames import globals_of
 from tracknb.capture.secrets import is_secret_name
 
 # Nobody can change these, so they need no look.
@@ -43,11 +45,13 @@ class Look:
     """One look at an object: a digest of all that it holds, and the ids of its mutable parts.
 
     ``is_portable`` says whether another process, where an object holds the same, comes to the same digest.
+    ``looked_up`` are the names that functions of the user's look up when they are called that it holds.
     """
 
     digest: bytes
     parts: frozenset[int]
     is_portable: bool = True
+    looked_up: frozenset[str] = frozenset()
 
 
 class Budget:
@@ -72,7 +76,19 @@ class _Spent(Exception):
 
 def is_atom(value: object) -> bool:
     """Say whether nothing can change a value."""
-    return isinstance(value, ATOMS) and type(value).__hash__ is not None
+    return is_a(value, ATOMS) and type(value).__hash__ is not None
+
+
+def is_a(value: object, kinds: type | tuple[type, ...]) -> bool:
+    """Say of what type a value really is: its ``__class__`` may claim another one, or raise as a dead proxy's does.
+
+    Examples
+    --------
+    >>> from unittest.mock import Mock
+    >>> is_a(Mock(spec=int), int), is_a(True, int)
+    (False, True)
+    """
+    return issubclass(type(value), kinds)
 
 
 def look(value: object, budget: Budget) -> Look | None:
@@ -89,14 +105,18 @@ def look(value: object, budget: Budget) -> Look | None:
     if budget.is_spent:
         return None
     seen: list[Any] = []
-    walked = _walked(value, budget, seen)
-    return None if walked is None else Look(walked[0], frozenset(_lasting(seen)), walked[1])
+    looked_up: set[str] = set()
+    walked = _walked(value, budget, seen, looked_up)
+    return None if walked is None else Look(walked[0], frozenset(_lasting(seen)), walked[1], frozenset(looked_up))
 
 
-def _walked(value: object, budget: Budget, seen: list[Any]) -> tuple[bytes, bool] | None:
-    """Return a digest of all that an object holds and whether it is portable; put its mutable parts into ``seen``."""
+def _walked(value: object, budget: Budget, seen: list[Any], looked_up: set[str]) -> tuple[bytes, bool] | None:
+    """Return a digest of all that an object holds and whether it is portable.
+
+    Its mutable parts are put into ``seen``, and what its functions look up into ``looked_up``.
+    """
     digest = hashlib.blake2b(digest_size=16)
-    walk = _Walk(digest, budget, seen)
+    walk = _Walk(digest, budget, seen, looked_up)
     try:
         walk.dump(value)
     except Exception:
@@ -131,9 +151,11 @@ class _Sink:
 
 
 class _Walk(pickle.Pickler):
-    def __init__(self, digest: Any, budget: Budget, seen: list[Any]) -> None:
+    def __init__(self, digest: Any, budget: Budget, seen: list[Any], looked_up: set[str]) -> None:
         super().__init__(_Sink(digest, budget), protocol=5, buffer_callback=self._buffer)
         self._seen = seen
+        self._looked_up = looked_up
+        self._kinds: set[type] = set()
         self._digest = digest
         self._budget = budget
         self._calls = 0
@@ -147,11 +169,12 @@ class _Walk(pickle.Pickler):
         kind = type(value)
         if kind in _FAST:
             return None
+        self._note_code(value)
         if isinstance(value, ModuleType) or (_is_code(value) and not _is_own(value)):
             return name_of_code(value)
         if _is_index(value):
             # Nobody changes it, and many frames share one.
-            walked = _walked((value.name, value._values), self._budget, [])
+            walked = _walked((value.name, value._values), self._budget, [], self._looked_up)
             self.is_portable &= walked is not None and walked[1]
             return walked
         if kind is set or kind is frozenset:
@@ -163,6 +186,23 @@ class _Walk(pickle.Pickler):
         if not isinstance(value, _SHARED) and not _is_type_of_numpy(value):
             self._seen.append(_root(value))
         return None
+
+    def _note_code(self, value: Any) -> None:
+        """Note what a function of the user's, bare or wrapped, or the methods of a class of the user's look up."""
+        kind = value if is_a(value, type) else type(value)
+        if kind.__module__ == "__main__":
+            if kind not in self._kinds:
+                self._kinds.add(kind)
+                for base in kind.__mro__:
+                    for member in vars(base).values() if base.__module__ == "__main__" else ():
+                        self._note_function(getattr(member, "fget", None) or getattr(member, "__func__", member))
+        elif kind is FunctionType or kind in _WRAPPERS:
+            self._note_function(getattr(value, "__wrapped__", value))
+            self._note_function(value)
+
+    def _note_function(self, function: Any) -> None:
+        if is_a(function, FunctionType) and function.__module__ == "__main__":
+            self._looked_up |= globals_of(function.__code__)
 
     def _in_order(self, value: set[Any] | frozenset[Any]) -> Any:
         """Return what stands for a set; how it goes through texts is another way in each process."""
@@ -202,6 +242,7 @@ class _Walk(pickle.Pickler):
 
 
 _CHUNK: Final = 1 << 22
+_WRAPPERS: Final = (functools._lru_cache_wrapper,)
 _FAST: Final = frozenset({int, float, complex, bool, str, bytes, type(None), tuple})
 # Sorting cannot be stopped, so a set of more is taken as it comes.
 _SORTED: Final = 5_000

@@ -9,9 +9,10 @@ import os
 import platform
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, field, replace
 from importlib.util import source_from_cache
+from types import FrameType
 from typing import Any, Final
 
 from tracknb.capture.objects import Budget
@@ -43,6 +44,7 @@ class Opened:
 
 
 _watched: Opened | None = None
+_tell_import: Callable[[FrameType], None] | None = None
 _is_hooked = False
 # What belongs to Python, to packages and to Jupyter is no data of the user's.
 _OWN: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -53,10 +55,10 @@ _NOT_THE_USERS: Final = (
 )
 
 
-def watch(found: Opened | None) -> None:
-    """Note the files that are opened from now on; None ends it."""
-    global _watched, _is_hooked
-    _watched = found
+def watch(found: Opened | None, heard: Callable[[FrameType], None] | None = None) -> None:
+    """Note the files that are opened from now on, and tell from where a module is looked for; None ends it."""
+    global _watched, _tell_import, _is_hooked
+    _watched, _tell_import = found, heard
     if found is not None and not _is_hooked:
         _is_hooked = True
         # It cannot be taken back, so it does next to nothing while nobody watches.
@@ -64,6 +66,9 @@ def watch(found: Opened | None) -> None:
 
 
 def _heard(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "import" and (tell := _tell_import) is not None:
+        with contextlib.suppress(Exception):
+            tell(sys._getframe(1))
     if _watched is None or event not in _EVENTS:
         return
     with contextlib.suppress(Exception):

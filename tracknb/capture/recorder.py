@@ -11,7 +11,8 @@ import os
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final
@@ -19,7 +20,8 @@ from typing import Any, Final
 from tracknb.capture.cellnames import CellNames, globals_of, names_of
 from tracknb.capture.executions import DELETED, FILE, OTHERS, STATE, Execution
 from tracknb.capture.fingerprints import fingerprint, of_state
-from tracknb.capture.objects import Budget, Look, hash_of_state, is_atom, look
+from tracknb.capture.importing import Imports
+from tracknb.capture.objects import Budget, Look, hash_of_state, is_a, is_atom, look
 from tracknb.capture.opened import Opened, Stamp, differs, is_of_user, note, stamp, watch, with_digest
 from tracknb.capture.readfiles import Digests, named_files
 
@@ -55,6 +57,7 @@ class _Before:
     # The cell ran already: part of what it did was done unseen.
     is_late: bool = False
     files: Opened = field(default_factory=Opened)
+    imports: Imports = field(default_factory=Imports)
 
 
 class Recorder:
@@ -105,37 +108,63 @@ class Recorder:
         """Note that a cell begins, or runs already; ``code`` is what IPython makes of its source."""
         execution = Execution(len(self.executions) + 1, source, cell_id, execution_count, start_time)
         self.executions.append(execution)
-        budget = Budget(_SECONDS)
         names = self._names_of(code)
-        ids = self._ids()
-        reads = set(ids) if names.reads_all else self._reached(names.reads)
-        looks = {}
-        for name in reads & set(ids):
-            if name not in self._looks and not is_atom(self._namespace[name]):
-                self._look(name, budget)
-            looks[name] = self._looks.get(name)
-        self._before = _Before(code, names, reads, ids, looks, _states(), time.perf_counter(), is_late)
-        watch(self._before.files)
+        with self._or_assumed(execution, names):
+            budget = Budget(_SECONDS)
+            ids = self._ids()
+            reads = set(ids) if names.reads_all else self._reached(names.reads)
+            looks: dict[str, Look | None] = {}
+            waiting = reads & ids.keys()
+            while waiting:
+                looked_up: set[str] = set()
+                for name in waiting:
+                    if name not in self._looks and not is_atom(self._namespace[name]):
+                        self._look(name, budget)
+                    seen = looks[name] = self._looks.get(name)
+                    looked_up |= seen.looked_up if seen is not None else set()
+                # Functions in a list or dictionary, or inside of other objects.
+                waiting = (self._reached(looked_up & self._namespace.keys()) - reads) & ids.keys()
+                reads |= waiting
+            self._before = _Before(code, names, reads, ids, looks, _states(), time.perf_counter(), is_late)
+            watch(self._before.files, self._before.imports.heard)
         return execution
 
     def end(self, status: str, end_time: int) -> Execution | None:
         """Note that the cell has ended, and find out what it did."""
         before, self._before = self._before, None
         watch(None)
-        if before is None:
+        execution = self.executions[-1] if self.executions else None
+        if execution is None or execution.status != "RUNNING":
             return None
-        execution = self.executions[-1]
         execution.status, execution.end_time = status, end_time
-        seconds = min(_MOST_SECONDS, max(_SECONDS, (time.perf_counter() - before.began) * _SHARE))
-        for path, how in named_files(before.code, self._namespace).items():
-            if is_of_user(path):
-                note(before.files, path, how)
-        self._compare(execution, before, Budget(seconds))
-        read, written = (
-            {os.path.abspath(path) for path, how in before.files.how.items() if letter in how} for letter in "rw"
-        )
-        execution.contents = self._digests.of(read - written, max(seconds, _READING_SECONDS))
+        if before is None:
+            return execution
+        with self._or_assumed(execution, before.names):
+            seconds = min(_MOST_SECONDS, max(_SECONDS, (time.perf_counter() - before.began) * _SHARE))
+            for path, how in named_files(before.code, self._namespace).items():
+                if is_of_user(path):
+                    note(before.files, path, how)
+            self._compare(execution, before, Budget(seconds))
+            read, written = (
+                {os.path.abspath(path) for path, how in before.files.how.items() if letter in how} for letter in "rw"
+            )
+            execution.contents = self._digests.of(read - written, max(seconds, _READING_SECONDS))
         return execution
+
+    @contextmanager
+    def _or_assumed(self, execution: Execution, names: CellNames) -> Iterator[None]:
+        """Take what the text of a cell speaks of for changed, where an object of the user's keeps us from looking."""
+        try:
+            yield
+        except Exception:
+            known = {name for name in self._namespace.copy() if not _is_input(name) and name not in self._hidden}
+            execution.reads |= known if names.reads_all else names.reads
+            execution.writes |= names.binds | names.may_bind | names.stores | (execution.reads & known)
+            execution.kills = set()
+            execution.assumed = set(execution.writes)
+            execution.digests = {OTHERS: ""}
+            self._looks.clear()
+            raise
 
     # -- what a cell did ---------------------------------------------------------------
 
@@ -179,7 +208,7 @@ class Recorder:
                 if name in before.names.stores:
                     found.add(name)
                 continue
-            if isinstance(value, FunctionType) and not value.__closure__ and name not in before.names.stores:
+            if is_a(value, FunctionType) and not value.__closure__ and name not in before.names.stores:
                 continue
             then, after = before.looks.get(name), self._look(name, budget)
             if then is None or after is None or then.digest != after.digest:
@@ -234,6 +263,7 @@ class Recorder:
 
     def _note_states(self, execution: Execution, before: _Before) -> None:
         states, attributes = _states(), before.names.attributes
+        drawn_by_imports = {f"{STATE}random"} if before.imports.drew_alone() else set()
         seeds = not attributes.isdisjoint(_SEEDS)
         for name, value in states.items():
             if value == before.states.get(name) or (name not in before.states and _is_untouched(name)):
@@ -241,6 +271,9 @@ class Recorder:
             execution.writes.add(name)
             if name in _RANDOM:
                 execution.digests[name] = of_state(value)
+            if name in drawn_by_imports:
+                # Who draws next goes on from there, but nothing here came from it.
+                continue
             if name in _RANDOM and not seeds:
                 # Numbers were drawn: the next one depends on those before it.
                 execution.reads.add(name)
@@ -339,7 +372,7 @@ class Recorder:
 
 def _is_imported(value: Any) -> bool:
     """Say whether a value is a module, or a class or function of one."""
-    return isinstance(value, ModuleType) or (
+    return is_a(value, ModuleType) or (
         callable(value) and hasattr(value, "__qualname__") and getattr(value, "__module__", None) != "__main__"
     )
 
@@ -356,15 +389,15 @@ def _is_shown(name: str) -> bool:
 
 def _functions_of(value: Any, namespace: Mapping[str, Any]) -> list[FunctionType]:
     """Return the functions of the user's own that a value is, or that its class has."""
-    if isinstance(value, MethodType):
+    if is_a(value, MethodType):
         value = value.__func__
     # Behind functools.wraps and functools.partial.
     value = getattr(value, "func", value) if type(value).__name__ == "partial" else value
-    if isinstance(value, FunctionType):
+    if is_a(value, FunctionType):
         own = [value] if value.__globals__ is namespace else []
         inner = getattr(value, "__wrapped__", None)
         return own + (_functions_of(inner, namespace) if isinstance(inner, FunctionType) else [])
-    kind = value if isinstance(value, type) else type(value)
+    kind = value if is_a(value, type) else type(value)
     if kind.__module__ != namespace.get("__name__", "__main__"):
         return []
     found = []

@@ -95,7 +95,8 @@ def _text(name: str, value: Any, longest: int) -> tuple[str | None, str]:
         return None, f"{len(value):,} items"
     try:
         text = str(value)
-        if secrets.hides(name, text):
+        # A replay runs the stored source, in which it is masked already.
+        if secrets.hides(name, text) or (text == secrets.MASK and secrets.is_secret_name(name)):
             return None, "its name sounds like a secret"
         if len(text) > longest:
             return None, f"{len(text):,} characters"

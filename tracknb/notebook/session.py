@@ -355,7 +355,10 @@ class Session:
 
     def _record_end(self, status: str) -> None:
         """Find out what the cell did; where it touched runs, their store gets to know which cells they depend on."""
-        execution = self._recorder.end(status, names.now_ms())
+        ended: list[Execution | None] = []
+        self._guarded(lambda: ended.append(self._recorder.end(status, names.now_ms())))
+        # Where it could not look, it has assumed.
+        execution = ended[0] if ended else self._recorder.executions[-1]
         touched = active.cell_runs_reader()()
         if execution is None or not touched:
             return
