@@ -88,6 +88,17 @@ NOTEBOOKS: dict[str, list[str]] = {
         "unused = 4",
         "losses['double'](1) + steps[0].run(1) + convert(1)",
     ],
+    "what classes hold": [
+        "class Counter:\n    n, seen = 0, []\n    def inc(self):\n        Counter.n += 1; self.seen.append(self)",
+        "class Loud(Counter):\n    word = 'go'\n    def say(self):\n        return self.word * Counter.n",
+        "one, other, loud = Counter(), Counter(), Loud()",
+        "one.inc()",
+        "label = one.__class__.__name__",
+        "for counter in (one, other):\n    counter.inc()",
+        "size = len(label)",
+        "Loud.word = 'stop'",
+        "(loud.say(), len(other.seen))",
+    ],
     "functions and classes": [
         "import math",
         "BIAS = 2",

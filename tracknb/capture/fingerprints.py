@@ -41,7 +41,7 @@ def fingerprint(name: str, value: object, seen: Look | None, budget: Budget) -> 
     """
     if is_secret_name(name):
         return ""
-    if not is_atom(value):
+    if not is_atom(value) and not isinstance(value, type):
         return seen.digest.hex()[:_LETTERS] if seen is not None and seen.is_portable else ""
     try:
         return _of_atom(value, budget)

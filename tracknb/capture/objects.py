@@ -75,8 +75,8 @@ class _Spent(Exception):
 
 
 def is_atom(value: object) -> bool:
-    """Say whether nothing can change a value."""
-    return is_a(value, ATOMS) and type(value).__hash__ is not None
+    """Say whether nothing can change a value; classes of packages are taken for such, those of cells are not."""
+    return is_a(value, ATOMS) and type(value).__hash__ is not None and not _is_own_class(value)
 
 
 def is_a(value: object, kinds: type | tuple[type, ...]) -> bool:
@@ -106,7 +106,8 @@ def look(value: object, budget: Budget) -> Look | None:
         return None
     seen: list[Any] = []
     looked_up: set[str] = set()
-    walked = _walked(value, budget, seen, looked_up)
+    walk = _walked_class if _is_own_class(value) else _walked
+    walked = walk(value, budget, seen, looked_up)
     return None if walked is None else Look(walked[0], frozenset(_lasting(seen)), walked[1], frozenset(looked_up))
 
 
@@ -123,6 +124,21 @@ def _walked(value: object, budget: Budget, seen: list[Any], looked_up: set[str])
         # The time is over, or objects raised what they like when they were walked.
         return None
     return digest.digest(), walk.is_portable
+
+
+def _walked_class(kind: Any, budget: Budget, seen: list[Any], looked_up: set[str]) -> tuple[bytes, bool] | None:
+    """Return a digest of what a class holds: its methods may count in it, or keep what they made."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, member in sorted(vars(kind).items()):
+        if name.startswith(("__", "_abc_")):
+            continue
+        is_data = not callable(member) and not hasattr(type(member), "__get__")
+        walked = _walked(member, budget, seen, looked_up) if is_data else None
+        if budget.is_spent:
+            return None
+        # Of a method, and of what cannot be walked, only whether it is another one.
+        digest.update(name.encode() + (b"%d" % id(member) if walked is None else walked[0]))
+    return digest.digest(), False
 
 
 def _lasting(seen: list[Any]) -> Iterator[int]:
@@ -297,6 +313,11 @@ def _is_code(value: Any) -> bool:
 def _is_own(value: Any) -> bool:
     """Say whether a function was written in a cell: what those of packages hold is nobody's state."""
     return isinstance(value, FunctionType) and value.__module__ == "__main__"
+
+
+def _is_own_class(value: Any) -> bool:
+    """Say whether a value is a class that a cell defined."""
+    return is_a(value, type) and type.__getattribute__(value, "__dict__").get("__module__") == "__main__"
 
 
 def _is_index(value: Any) -> bool:
