@@ -420,7 +420,9 @@ class Session:
             if not self._warned:
                 self._warned = True
                 told = str(problem) if isinstance(problem, TracknbError) else f"{type(problem).__name__}: {problem}"
-                warnings.warn(f"tracknb could not track this cell: {told}", RuntimeWarning, stacklevel=2)
+                message = f"tracknb could not track this cell: {told.rstrip('.')}. The cell itself runs as it is "
+                message += "written; its run may lack something. Later cells are tracked again; this is said once."
+                warnings.warn(message, RuntimeWarning, stacklevel=2)
 
 
 def _as_stored(execution: Execution, role: str, needed: Mapping[int, tuple[str, ...]]) -> CellExecution:
