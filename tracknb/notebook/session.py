@@ -7,7 +7,6 @@ warns once per kernel and steps aside.
 from __future__ import annotations
 
 import asyncio
-import difflib
 import hashlib
 import os
 import traceback
@@ -238,6 +237,8 @@ class Session:
         active.log_code_params(found)
         for name in missing if is_finished else ():
             if name not in self._never_seen:
+                import difflib
+
                 self._never_seen.add(name)
                 near = difflib.get_close_matches(name, [key for key in self.shell.user_ns if key[0] != "_"], n=1)
                 hint = f" Did you mean '{near[0]}'?" if near else ""

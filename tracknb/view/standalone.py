@@ -13,7 +13,6 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import Any, Final
 
@@ -84,6 +83,9 @@ def script_path() -> Path:
     """Return where the script of saved pages lies: in a checkout, else where the installer says that it put it."""
     if _IN_CHECKOUT.is_file():
         return _IN_CHECKOUT
+    # Only now: who loads the extension and saves no page does not pay for it.
+    from importlib.metadata import PackageNotFoundError, files
+
     with contextlib.suppress(PackageNotFoundError):
         for file in files("tracknb") or ():
             if file.as_posix().endswith(_AS_INSTALLED):
