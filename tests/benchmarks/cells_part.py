@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Final
 
-from tests.benchmarks.contestants import Answers, Failed, environment, python_of
+from tests.benchmarks.contestants import Answers, Failed, lines_of
 from tests.benchmarks.table import Row
 
 _EXTENSIONS: Final = {"ours": "tracknb", "ipyflow": "ipyflow"}
@@ -79,16 +78,6 @@ def cells(folder: Path, rounds: int, *, quick: bool) -> list[Row]:
 
 
 def _shell(name: str, folder: Path, *, count: int, many: int) -> dict[str, float]:
-    done = subprocess.run(
-        [python_of(name), "-c", _SCRIPT, _EXTENSIONS[name], str(count), str(many)],
-        capture_output=True,
-        cwd=folder,
-        env=environment(folder),
-        text=True,
-        check=False,
-        timeout=600,
-    )
-    if done.returncode or not done.stdout:
-        raise Failed(f"failed: {(done.stderr.splitlines() or ['no output'])[-1][:120]}")
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    printed = lines_of(name, folder, _SCRIPT, _EXTENSIONS[name], str(count), str(many), timeout=600)
+    found: dict[str, float] = json.loads(printed[-1])
     return found

@@ -65,6 +65,28 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
+def lines_of(name: str, folder: Path, code: str, *arguments: str, timeout: int = 300) -> list[str]:
+    """Return what a program prints in a process of a contestant's own.
+
+    Raises
+    ------
+    Failed
+        The peer is not installed, or the program failed.
+    """
+    done = subprocess.run(
+        [python_of(name), "-c", code, *arguments],
+        capture_output=True,
+        cwd=folder,
+        env=environment(folder),
+        text=True,
+        check=False,
+        timeout=timeout,
+    )
+    if done.returncode or not done.stdout:
+        raise Failed(f"failed: {(done.stderr.splitlines() or ['no output'])[-1][:120]}")
+    return done.stdout.splitlines()
+
+
 class Worker:
     """One contestant's process; ``folder`` is its working directory."""
 

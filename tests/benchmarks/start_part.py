@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks.contestants import Answers, Failed, environment, python_of
+from tests.benchmarks.contestants import Answers, Failed, environment, lines_of, python_of
 from tests.benchmarks.table import Row
 
 _LOAD = """
@@ -72,7 +72,7 @@ def start(folder: Path, rounds: int, *, quick: bool) -> list[Row]:
 
 def _load(name: str, folder: Path) -> dict[str, float]:
     code = _LOAD if name == "ours" else _IMPORT
-    found: dict[str, float] = json.loads(_lines(name, folder, code)[-1])
+    found: dict[str, float] = json.loads(lines_of(name, folder, code)[-1])
     return found
 
 
@@ -94,18 +94,3 @@ def _first(name: str, library: str, path: Path) -> dict[str, float]:
     if not is_kept or process.returncode:
         raise Failed(f"failed: {(told.splitlines() or ['no output'])[-1][:120]}")
     return {"wall": 1000 * wall}
-
-
-def _lines(name: str, folder: Path, code: str) -> list[str]:
-    done = subprocess.run(
-        [python_of(name), "-c", code],
-        capture_output=True,
-        cwd=folder,
-        env=environment(folder),
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    if done.returncode or not done.stdout:
-        raise Failed(f"failed: {(done.stderr.splitlines() or ['no output'])[-1][:120]}")
-    return done.stdout.splitlines()
