@@ -1223,7 +1223,7 @@ def images_by_step(mlflow):
     import numpy
 
     with mlflow.start_run() as run:
-        mlflow.log_image(numpy.zeros((4, 3, 3), dtype="uint8"), key="dogs", step=3)
+        mlflow.log_image(numpy.zeros((4, 3, 3), dtype="uint8"), key="dogs", step=3, synchronous=True)
     return [name[0].split("%")[0].split("+")[0] for name in _listed(mlflow, run.info.run_id, "images")]
 
 
